@@ -1,0 +1,40 @@
+# make demo: the main job on real pictures.  make test: all tests.  Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGE := ros2_ws/src/anonymizer_node
+export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)$(if $(AMENT_PREFIX_PATH),:$(AMENT_PREFIX_PATH))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint types colcon setup bench clean
+
+demo: setup
+	$(BIN)/anonymize demo demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+
+types: setup
+	$(BIN)/mypy
+
+colcon: setup
+	.ci/colcon $(BIN)
+
+bench: setup
+	$(BIN)/python tests/bench/coverage.py
+	$(BIN)/python tests/bench/speed.py
+
+setup: $(VENV)/.done
+	@$(BIN)/python .ci/system.py
+
+$(VENV)/.done: $(PACKAGE)/setup.py .ci/venv constraints-py310.txt constraints-py311.txt
+	PYTHON=$(PYTHON) .ci/venv $(VENV) $(PACKAGE)
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo ros2_ws/build ros2_ws/install ros2_ws/log

@@ -1,0 +1,1 @@
+"""The `anonymize` command line, one file per verb."""

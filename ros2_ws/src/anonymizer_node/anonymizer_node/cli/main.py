@@ -1,0 +1,55 @@
+"""`anonymize VERB`: one file per verb, one table of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+
+from anonymizer_node import __version__
+from anonymizer_node.core.errors import AnonymizerError
+
+VERBS: Mapping[str, str] = {
+    'bag': 'obscure the people in a recorded bag',
+    'verify': 'prove that an anonymised bag keeps the laws',
+    'model': 'list and build detectors',
+    'demo': 'the main job on real pictures, start to end',
+    'params': 'every setting with default, unit, bounds and help',
+}
+"""Verb -> what it does. Its code is `cli/VERB.py` with `add_arguments` and `main`."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog='anonymize',
+        description='Makes the people in robots\' camera data unrecognisable.',
+        epilog='Exit status: 0 clean; 1 finished, but something could not be shown to hold; '
+        '2 wrong usage, configuration or input, and nothing was written.',
+    )
+    top.add_argument('--version', action='version', version=__version__)
+    verbs = top.add_subparsers(dest='verb', metavar='VERB', required=True)
+    for name, purpose in VERBS.items():
+        module = importlib.import_module(f'anonymizer_node.cli.{name}')
+        verb = verbs.add_parser(name, help=purpose, description=module.__doc__)
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.main)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; its exit status."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except AnonymizerError as error:
+        print(f'anonymize {args.verb}: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f'anonymize {args.verb}: interrupted; nothing was written', file=sys.stderr)
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

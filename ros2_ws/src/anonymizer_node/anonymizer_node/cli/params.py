@@ -1,0 +1,62 @@
+"""Shows every setting with default, unit, bounds and help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from anonymizer_node.core.config import Option, options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.add_argument(
+        '--yaml', action='store_true', help='As a ROS 2 parameter file with the defaults.'
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print them."""
+    if args.yaml:
+        print(as_yaml(), end='')
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ('setting', 'default', 'allowed', 'live', 'what'):
+        table.add_column(heading, overflow='fold', no_wrap=heading == 'setting')
+    for name, (default, option) in options().items():
+        table.add_row(
+            name, shown(default), allowed(option), 'yes' if option.live else '', option.help
+        )
+    Console().print(table, markup=False)
+    return 0
+
+
+def as_yaml() -> str:
+    """Every setting at its default, with its help as a comment."""
+    lines = ['/**:', '  ros__parameters:']
+    for name, (default, option) in options().items():
+        value = list(default) if isinstance(default, tuple) else default
+        dumped = yaml.safe_dump({name: value}, default_flow_style=None).strip()
+        bounds = allowed(option)
+        lines.append(f'    # {option.help}' + (f' [{bounds}]' if bounds else ''))
+        lines.append(f'    {dumped}')
+    return '\n'.join(lines) + '\n'
+
+
+def shown(value: Any) -> str:
+    """A default as a person reads it."""
+    return ', '.join(value) if isinstance(value, tuple) else str(value)
+
+
+def allowed(option: Option) -> str:
+    """The values that a setting takes."""
+    if option.choices:
+        return ' | '.join(option.choices)
+    if option.low is None or option.high is None:
+        return ''
+    multiple = f', multiple of {option.multiple_of}' if option.multiple_of else ''
+    return f'{option.low:g}..{option.high:g}{multiple} {option.unit}'.strip()

@@ -1,0 +1,1 @@
+"""Computation without input or output: data types, geometry, redaction, tracking, the pipeline."""

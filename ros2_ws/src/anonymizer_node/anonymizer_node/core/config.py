@@ -1,0 +1,258 @@
+"""Every setting, once: name, default, unit, bounds and help.
+
+ROS parameters, command-line flags and YAML keys are made from this one list, and so is
+`anonymize params`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.redaction import REDACTORS
+
+PROVIDERS = ('tensorrt', 'cuda', 'cpu')
+ON_FAILURE = ('drop', 'blackout')
+TOPIC_ACTIONS = ('anonymize', 'copy', 'drop')
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of a setting beyond its name and default.
+
+    Attributes:
+        help: One sentence.
+        unit: Of the value, or empty.
+        low: Least value allowed, inclusive.
+        high: Largest value allowed, inclusive.
+        choices: The values allowed, for strings and lists of strings.
+        multiple_of: The value must be a multiple of this.
+        live: Whether a running node accepts a change.
+        scope: Where the setting has an effect: `all`, or `node`.
+    """
+
+    help: str
+    unit: str = ''
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    multiple_of: int | None = None
+    live: bool = False
+    scope: str = 'all'
+
+
+def _setting(default: Any, help: str, **about: Any) -> Any:
+    metadata = {'option': Option(help, **about)}
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run. Checked as a whole when made.
+
+    Raises:
+        ConfigError: If a value has the wrong type or is out of bounds, or two contradict.
+    """
+
+    input_topics: tuple[str, ...] = _setting(
+        (), 'Image topics to anonymise; a bag with none named: every image topic in it.'
+    )
+    output_prefix: str = _setting(
+        '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'
+    )
+    model: str = _setting(
+        'person_nanodet_int8', 'Detector: a name from models.yaml, or a path to an ONNX file.'
+    )
+    providers: tuple[str, ...] = _setting(
+        PROVIDERS,
+        'What may run the detector, in order of preference; what is absent is passed over.',
+        choices=PROVIDERS,
+    )
+    threads: int = _setting(2, 'Threads of the detector on a CPU.', low=1, high=256)
+    input_size: int = _setting(
+        512,
+        "Longer side of the detector's input; more finds smaller people and costs time.",
+        unit='px',
+        low=128,
+        high=4096,
+        multiple_of=32,
+    )
+    score_threshold: float = _setting(
+        0.25,
+        'Detections below this are ignored; lower hides more, and more that is nobody.',
+        low=0.01,
+        high=0.9,
+        live=True,
+    )
+    classes: tuple[str, ...] = _setting(
+        ('person',), "Which of the detector's classes are obscured.", live=True
+    )
+    padding: float = _setting(
+        0.1,
+        'Growth of each box, on every side, as a share of its width and height.',
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    method: str = _setting(
+        'blackout', 'How regions are obscured.', choices=tuple(REDACTORS), live=True
+    )
+    strength: float = _setting(
+        0.5,
+        'How coarse pixelate and blur are; 0 is safe already. Blackout is always complete.',
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    hold_seconds: float = _setting(
+        0.5,
+        'How long a region stays after its person was last detected.',
+        unit='s',
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    max_rate_hz: float = _setting(
+        0.0,
+        'Most frames published per camera; what comes faster is dropped and counted. 0: all.',
+        unit='Hz',
+        low=0.0,
+        high=1000.0,
+        live=True,
+        scope='node',
+    )
+    on_failure: str = _setting(
+        'drop',
+        'A frame that failed is dropped, or replaced by a black one of its size and encoding.',
+        choices=ON_FAILURE,
+        live=True,
+    )
+    topic_actions: tuple[str, ...] = _setting(
+        (),
+        'What to do with a topic in place of the default, as TOPIC=ACTION with the action '
+        f'{", ".join(TOPIC_ACTIONS)}. "copy" of an image topic lets raw images through: only its '
+        'owner can say that it shows nobody.',
+    )
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = _coerced(item, getattr(self, item.name))
+            object.__setattr__(self, item.name, value)
+        if not self.output_prefix.strip('/') or not self.output_prefix.startswith('/'):
+            raise ConfigError(
+                f'output_prefix {self.output_prefix!r} would make outputs equal to their inputs '
+                'or relative; give one like "/anonymized".'
+            )
+        if not self.classes:
+            raise ConfigError('classes is empty, so nobody would be obscured; name one at least.')
+        if not self.providers:
+            raise ConfigError(f'providers is empty; choose from {", ".join(PROVIDERS)}.')
+        self.actions()
+
+    def actions(self) -> dict[str, str]:
+        """`topic_actions` as topic -> action.
+
+        Raises:
+            ConfigError: If an entry isn't TOPIC=ACTION, or a topic has two.
+        """
+        actions: dict[str, str] = {}
+        for entry in self.topic_actions:
+            topic, _, action = entry.partition('=')
+            if not topic.startswith('/') or action not in TOPIC_ACTIONS:
+                raise ConfigError(
+                    f'topic_actions entry {entry!r} is not TOPIC=ACTION with an absolute topic '
+                    f'and one of {", ".join(TOPIC_ACTIONS)}.'
+                )
+            if actions.setdefault(topic, action) != action:
+                raise ConfigError(f'topic_actions names {topic!r} twice.')
+        return actions
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from names and values, such as a YAML file's.
+
+        Raises:
+            ConfigError: If a name is unknown or a value isn't allowed.
+        """
+        known = {item.name for item in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise ConfigError(
+                    f'Setting {name!r} is unknown; known are {", ".join(sorted(known))}.'
+                )
+        return cls(**values)
+
+    def changed(self, **values: Any) -> Settings:
+        """A copy with some values changed, checked anew."""
+        return dataclasses.replace(self, **values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Names and values, lists as lists: fit for YAML and JSON."""
+        return {
+            item.name: list(value) if isinstance(value, tuple) else value
+            for item in fields(self)
+            for value in (getattr(self, item.name),)
+        }
+
+
+def options() -> dict[str, tuple[Any, Option]]:
+    """Every setting: name -> (default, what is known of it), in the order to show them."""
+    defaults = Settings()
+    return {
+        item.name: (getattr(defaults, item.name), item.metadata['option'])
+        for item in fields(Settings)
+    }
+
+
+def _coerced(item: dataclasses.Field[Any], value: Any) -> Any:
+    default = item.default if item.default is not dataclasses.MISSING else ()
+    option: Option = item.metadata['option']
+    if isinstance(default, tuple):
+        return _strings(item.name, value, option)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(default):
+        raise ConfigError(
+            f'{item.name} is {value!r}, a {type(value).__name__}; '
+            f'it takes a {type(default).__name__} such as {default!r}.'
+        )
+    if isinstance(value, str):
+        _check_choice(item.name, value, option)
+    else:
+        _check_bounds(item.name, value, option)
+    return value
+
+
+def _strings(name: str, value: Any, option: Option) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, (list, tuple)):
+        raise ConfigError(f'{name} is {value!r}; it takes a list of strings.')
+    for entry in value:
+        if not isinstance(entry, str) or not entry:
+            raise ConfigError(
+                f'{name} holds {entry!r}; it takes strings '
+                '(in YAML a bare y, n, on or off is a boolean: quote it).'
+            )
+        _check_choice(name, entry, option)
+    if len(set(value)) != len(value):
+        raise ConfigError(f'{name} {list(value)} names something twice.')
+    return tuple(value)
+
+
+def _check_choice(name: str, value: str, option: Option) -> None:
+    if option.choices and value not in option.choices:
+        raise ConfigError(f'{name} {value!r} is unknown; choose from {", ".join(option.choices)}.')
+
+
+def _check_bounds(name: str, value: float, option: Option) -> None:
+    unit = f' {option.unit}' if option.unit else ''
+    low = option.low if option.low is not None else -float('inf')
+    high = option.high if option.high is not None else float('inf')
+    if not low <= value <= high:
+        raise ConfigError(f'{name} {value!r} is out of bounds; it takes {low} to {high}{unit}.')
+    if option.multiple_of and value % option.multiple_of:
+        raise ConfigError(f'{name} {value!r} is not a multiple of {option.multiple_of}{unit}.')

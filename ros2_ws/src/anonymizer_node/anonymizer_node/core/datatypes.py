@@ -1,0 +1,154 @@
+"""The data that flows: message -codec-> Frame -detector-> Detections -tracker-> Region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.errors import DetectorError
+
+UInt8Array = NDArray[np.uint8]
+Float32Array = NDArray[np.float32]
+
+
+class Region(NamedTuple):
+    """A rectangle of whole pixels that must be obscured.
+
+    Half-open: column `x1` and row `y1` are the first ones outside. Origin top left, x to the
+    right, y down, in pixels of the original frame.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        """Columns covered."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """Rows covered."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        """Pixels covered."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, decoded as far as the detector needs it.
+
+    Attributes:
+        pixels: (rows, columns) or (rows, columns, channels), in the native `encoding`. For a raw
+            message it is a view into the message's own buffer. A codec may hand out a reduced
+            picture (a JPEG's scaled decode): `width` and `height` are then larger than it.
+        encoding: Name as in sensor_msgs/image_encodings, a key of `encodings.ENCODINGS`.
+        width: Columns of the original frame, pixels.
+        height: Rows of the original frame, pixels.
+        stamp_ns: Time of the header, nanoseconds; orders frames of one source.
+        source: Topic or file that the frame came from; regions are held per source.
+    """
+
+    pixels: NDArray[Any]
+    encoding: str
+    width: int
+    height: int
+    stamp_ns: int = 0
+    source: str = ''
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a detector saw in one frame; no detections is legal.
+
+    Attributes:
+        xyxy: (N, 4) float32, left, top, right, bottom in pixels of the original frame, half-open.
+        scores: (N,) float32 in 0..1.
+        class_ids: (N,) int64, index into `names`.
+        names: Class names by id.
+
+    Raises:
+        DetectorError: If shapes disagree or a number isn't finite; a detector that answers NaN
+            has not judged the frame.
+    """
+
+    xyxy: Float32Array
+    scores: Float32Array
+    class_ids: NDArray[np.int64]
+    names: tuple[str, ...] = ('person',)
+
+    def __post_init__(self) -> None:
+        count = len(self.xyxy)
+        expected = (('xyxy', (count, 4)), ('scores', (count,)), ('class_ids', (count,)))
+        for name, shape in expected:
+            actual = getattr(self, name).shape
+            if actual != shape:
+                raise DetectorError(f'Detections.{name} has shape {actual}, expected {shape}.')
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all()):
+            raise DetectorError('The detector answered with a number that is not finite.')
+        if count and not (0 <= self.class_ids.min() and self.class_ids.max() < len(self.names)):
+            raise DetectorError(f'A class id is outside 0..{len(self.names) - 1}.')
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @classmethod
+    def empty(cls, names: tuple[str, ...] = ('person',)) -> Detections:
+        """No detections."""
+        return cls(
+            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), names
+        )
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """What a codec returns for a frame with people in it.
+
+    Attributes:
+        message: The message to publish in place of the input.
+        regions: What was really obscured: the regions asked for, widened to what the encoding
+            can address (chroma samples, JPEG blocks).
+        note: Something that the user should know about how it was done, or empty.
+    """
+
+    message: Any
+    regions: tuple[Region, ...]
+    note: str = ''
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one message. The pipeline alone makes these.
+
+    Attributes:
+        status: `anonymized`, `untouched` (nobody in it), `blacked_out` or `dropped`.
+        message: What may be published; None if dropped.
+        regions: What was obscured, in pixels of the frame.
+        detections: What the detector saw; None if it never judged the frame.
+        cause: Why the frame was dropped or blacked out, a short stable word for counting.
+        reason: The same as a sentence with value and remedy.
+        note: See `Redacted.note`.
+        width: Frame columns, 0 if unknown.
+        height: Frame rows, 0 if unknown.
+    """
+
+    status: str
+    message: Any = None
+    regions: tuple[Region, ...] = ()
+    detections: Detections | None = field(default=None, repr=False)
+    cause: str = ''
+    reason: str = ''
+    note: str = ''
+    width: int = 0
+    height: int = 0
+
+
+STATUSES = ('anonymized', 'untouched', 'blacked_out', 'dropped')

@@ -1,0 +1,89 @@
+"""Pixel encodings of sensor_msgs/Image: one table of how each is laid out and shown to a detector.
+
+Redaction never converts a frame. It writes into *planes*: strided views of the message's own
+buffer in which every sample of a region can be set. A packed encoding has one plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.datatypes import UInt8Array
+from anonymizer_node.core.errors import UnsupportedEncodingError
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A packed 8-bit encoding.
+
+    Attributes:
+        channels: Samples per pixel.
+        to_bgr: OpenCV colour conversion to 8-bit BGR; None if it is BGR already.
+        black: One value per channel for a pixel that shows nothing. Alpha is made opaque: a matte
+            cut along a person's outline would show the outline.
+    """
+
+    channels: int
+    to_bgr: int | None
+    black: tuple[int, ...]
+
+
+ENCODINGS: Mapping[str, Encoding] = {
+    'bgr8': Encoding(3, None, (0, 0, 0)),
+    '8UC3': Encoding(3, None, (0, 0, 0)),
+    'rgb8': Encoding(3, cv2.COLOR_RGB2BGR, (0, 0, 0)),
+    'bgra8': Encoding(4, cv2.COLOR_BGRA2BGR, (0, 0, 0, 255)),
+    'rgba8': Encoding(4, cv2.COLOR_RGBA2BGR, (0, 0, 0, 255)),
+    'mono8': Encoding(1, cv2.COLOR_GRAY2BGR, (0,)),
+    '8UC1': Encoding(1, cv2.COLOR_GRAY2BGR, (0,)),
+}
+
+
+def encoding_named(name: str) -> Encoding:
+    """The layout of an encoding.
+
+    Raises:
+        UnsupportedEncodingError: If the table doesn't have it; the message lists what it has.
+    """
+    try:
+        return ENCODINGS[name]
+    except KeyError:
+        raise UnsupportedEncodingError(
+            f'Image encoding {name!r} is not supported; supported are {", ".join(ENCODINGS)}. '
+            'Have the driver publish one of these, or set topic_actions to "TOPIC=copy" '
+            'if this topic can show nobody.'
+        ) from None
+
+
+def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) -> UInt8Array:
+    """A scaled copy of a picture as the detectors want it.
+
+    Args:
+        pixels: (rows, columns[, channels]) uint8 in `encoding`.
+        encoding: Key of `ENCODINGS`.
+        width: Columns wanted, pixels.
+        height: Rows wanted, pixels.
+
+    Returns:
+        (height, width, 3) uint8, BGR.
+
+    Raises:
+        UnsupportedEncodingError: If the encoding is not in the table.
+    """
+    layout = encoding_named(encoding)
+    small = pixels
+    if pixels.shape[:2] != (height, width):
+        # Scaling before the colour conversion touches the fewer pixels of the two orders.
+        # Area filtering where it shrinks: nearest or linear would alias thin limbs away.
+        shrinks = pixels.shape[0] > height or pixels.shape[1] > width
+        filtering = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        small = cv2.resize(pixels, (width, height), interpolation=filtering)
+    if layout.to_bgr is not None:
+        small = cv2.cvtColor(small, layout.to_bgr)
+    return np.ascontiguousarray(small, dtype=np.uint8)

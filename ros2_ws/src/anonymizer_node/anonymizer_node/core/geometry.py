@@ -1,0 +1,162 @@
+"""Boxes. Float boxes are xyxy (N, 4), half-open, in pixels; regions are whole pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.datatypes import Float32Array, Region
+
+STRIDE = 32
+"""Detectors halve their input five times; an input side must be a multiple of this, in pixels."""
+
+
+class Letterbox(NamedTuple):
+    """How a frame lies in a detector's input: scaled by one factor and centred.
+
+    Attributes:
+        input_width: Columns of the detector's input, pixels.
+        input_height: Rows of the detector's input, pixels.
+        width: Columns that the scaled frame takes, pixels.
+        height: Rows that the scaled frame takes, pixels.
+        left: Columns of padding on the left, pixels.
+        top: Rows of padding on top, pixels.
+        scale_x: Input pixels per frame pixel, horizontally. Differs from `scale_y` by less than
+            one rounding.
+        scale_y: Input pixels per frame pixel, vertically.
+    """
+
+    input_width: int
+    input_height: int
+    width: int
+    height: int
+    left: int
+    top: int
+    scale_x: float
+    scale_y: float
+
+    @classmethod
+    def fit(cls, width: int, height: int, input_size: int) -> Letterbox:
+        """The smallest input in which the frame's longer side is `input_size` pixels.
+
+        The shorter side is rounded up to the stride and no further: a 4:3 frame doesn't pay for
+        a square.
+        """
+        scale = input_size / max(width, height)
+        short = max(1, round(min(width, height) * scale))
+        padded = -(-short // STRIDE) * STRIDE
+        if width >= height:
+            return cls.into(width, height, input_size, padded)
+        return cls.into(width, height, padded, input_size)
+
+    @classmethod
+    def into(cls, width: int, height: int, input_width: int, input_height: int) -> Letterbox:
+        """The largest centred placement of a frame in a given input."""
+        scale = min(input_width / width, input_height / height)
+        scaled_width = min(input_width, max(1, round(width * scale)))
+        scaled_height = min(input_height, max(1, round(height * scale)))
+        return cls(
+            input_width,
+            input_height,
+            scaled_width,
+            scaled_height,
+            (input_width - scaled_width) // 2,
+            (input_height - scaled_height) // 2,
+            scaled_width / width,
+            scaled_height / height,
+        )
+
+    def to_frame(self, xyxy: Float32Array) -> Float32Array:
+        """Boxes in input pixels -> boxes in frame pixels, (N, 4) -> (N, 4), not clipped."""
+        offset = np.array([self.left, self.top, self.left, self.top], np.float32)
+        scale = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y], np.float32)
+        return (xyxy - offset) / scale
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of every pair, (N, 4) and (K, 4) -> (N, K), 0 apart, 1 the same."""
+    a = a.astype(np.float64)
+    b = b.astype(np.float64)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area_a = np.clip(a[:, 2:] - a[:, :2], 0, None).prod(axis=1)
+    area_b = np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1)
+    union = area_a[:, None] + area_b[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def nms(
+    xyxy: Float32Array,
+    scores: Float32Array,
+    iou_threshold: float,
+    class_ids: NDArray[np.int64] | None = None,
+) -> NDArray[np.intp]:
+    """Non-maximum suppression: of boxes that overlap by more than the threshold the best stays.
+
+    Args:
+        xyxy: (N, 4).
+        scores: (N,).
+        iou_threshold: 0..1; two boxes at exactly this overlap both stay.
+        class_ids: (N,); boxes of different classes never suppress each other. None: one class.
+
+    Returns:
+        Indices of the boxes that stay, best first; equal scores in input order.
+    """
+    order = np.argsort(-scores, kind='stable')
+    overlaps = iou(xyxy[order], xyxy[order]) > iou_threshold
+    if class_ids is not None:
+        overlaps &= class_ids[order][:, None] == class_ids[order][None, :]
+    alive = np.ones(len(order), bool)
+    for index in range(len(order)):
+        if alive[index]:
+            alive[index + 1 :] &= ~overlaps[index, index + 1 :]
+    return order[alive]
+
+
+def grow(xyxy: Float32Array, fraction: float) -> Float32Array:
+    """Boxes widened by a fraction of their own width and height on every side, (N, 4) -> (N, 4)."""
+    size = xyxy[:, 2:] - xyxy[:, :2]
+    return np.concatenate([xyxy[:, :2] - size * fraction, xyxy[:, 2:] + size * fraction], axis=1)
+
+
+def to_regions(xyxy: Float32Array, width: int, height: int) -> tuple[Region, ...]:
+    """Float boxes -> whole pixels, rounded outward and clipped to the frame.
+
+    Args:
+        xyxy: (N, 4), finite.
+        width: Frame columns.
+        height: Frame rows.
+
+    Returns:
+        At most N regions, in the order given; boxes that lie outside the frame are left out.
+    """
+    bounds = np.array([width, height, width, height])
+    outward = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1)
+    clipped = np.clip(outward, 0, bounds).astype(np.int64)
+    return tuple(
+        Region(*row) for row in clipped.tolist() if row[2] > row[0] and row[3] > row[1]
+    )
+
+
+def aligned(
+    region: Region, step_x: int, step_y: int, width: int, height: int
+) -> Region:
+    """A region widened outward to a grid, clipped to the frame (blocks, chroma samples)."""
+    return Region(
+        region.x0 // step_x * step_x,
+        region.y0 // step_y * step_y,
+        min(width, -(-region.x1 // step_x) * step_x),
+        min(height, -(-region.y1 // step_y) * step_y),
+    )
+
+
+def coverage_mask(regions: Iterable[Region], width: int, height: int) -> NDArray[np.bool_]:
+    """Which pixels lie in any region, (height, width) bool."""
+    mask = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in regions:
+        mask[y0:y1, x0:x1] = True
+    return mask

@@ -1,0 +1,1 @@
+"""Detectors: frames in, boxes out. `families.FAMILIES` is the table of what can be decoded."""

@@ -1,0 +1,135 @@
+"""Which models are known, and that a file is the one it is said to be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from anonymizer_node.core.errors import ModelError
+from anonymizer_node.resources import share_path
+
+REGISTRY = 'models/models.yaml'
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One entry of models.yaml.
+
+    Attributes:
+        name: As given in the setting `model`.
+        path: The ONNX file.
+        sha256: Of the file, hexadecimal.
+        family: Key of `families.FAMILIES`.
+        classes: Class names by id.
+        source: Where the weights come from.
+        licence: SPDX identifier.
+        about: The whole entry, for showing.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    family: str
+    classes: tuple[str, ...]
+    source: str = ''
+    licence: str = ''
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model whose bytes were read and identified.
+
+    Attributes:
+        name: Name in models.yaml, or the file's name.
+        path: Where it lies.
+        sha256: Of `content`, hexadecimal.
+        family: Key of `families.FAMILIES`, or empty if only the graph can say.
+        classes: Class names by id, or empty if only the graph can say.
+        content: The bytes that were hashed, and so those to run: the file may change meanwhile.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    family: str
+    classes: tuple[str, ...]
+    content: bytes = field(repr=False)
+
+
+def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
+    """The models that come with the project, by name.
+
+    Raises:
+        ModelError: If models.yaml lacks something or isn't YAML.
+    """
+    path = path or share_path(REGISTRY)
+    try:
+        entries = yaml.safe_load(path.read_text(encoding='utf-8'))['models']
+        return {
+            entry['name']: ModelEntry(
+                name=entry['name'],
+                path=path.parent / entry['file'],
+                sha256=entry['sha256'],
+                family=entry['family'],
+                classes=tuple(entry['classes']),
+                source=str(entry.get('source', '')),
+                licence=str(entry.get('licence', '')),
+                about=entry,
+            )
+            for entry in entries
+        }
+    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f'{str(path)!r} is no list of models ({type(error).__name__}: {error}); '
+            'restore it from the release.'
+        ) from error
+
+
+def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> ModelFile:
+    """Read the file that a setting `model` means, and check that it is the known one.
+
+    Args:
+        model: A name from models.yaml, or a path that ends in .onnx.
+        registry: In place of the shipped one.
+
+    Raises:
+        ModelError: If there is no such model, or the file's hash isn't that of models.yaml.
+    """
+    if model.endswith('.onnx'):
+        path = Path(model).expanduser()
+        content = _content(path)
+        return ModelFile(path.stem, path, _sha256(content), '', (), content)
+    known = load_registry() if registry is None else registry
+    if model not in known:
+        raise ModelError(
+            f'Model {model!r} is unknown; known are {", ".join(sorted(known))}. '
+            'A file of your own is given as a path that ends in .onnx.'
+        )
+    entry = known[model]
+    content = _content(entry.path)
+    sha256 = _sha256(content)
+    if sha256 != entry.sha256:
+        raise ModelError(
+            f'{str(entry.path)!r} has SHA-256 {sha256}, but models.yaml says {entry.sha256}: '
+            'it is damaged or was altered. Restore it, or give it as a path if it is your own.'
+        )
+    return ModelFile(model, entry.path, sha256, entry.family, entry.classes, content)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f'The model {str(path)!r} can not be read: {error.strerror or error}.'
+        ) from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

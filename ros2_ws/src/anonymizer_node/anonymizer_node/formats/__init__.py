@@ -1,0 +1,1 @@
+"""Bytes to frames and back: image messages, JPEG blocks, bags."""

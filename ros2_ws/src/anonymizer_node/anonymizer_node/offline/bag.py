@@ -1,0 +1,293 @@
+"""Anonymises a recorded bag."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from anonymizer_node import __version__
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.errors import InputError
+from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
+from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
+from anonymizer_node.offline.plan import TopicPlan, plan
+
+REPORT_NAME = 'anonymization.json'
+REGIONS_NAME = 'regions.jsonl'
+
+Progress = Callable[[int, int], None]
+"""(messages done, messages in all)."""
+
+
+@dataclass
+class TopicReport:
+    """What became of one topic's messages.
+
+    Attributes:
+        msgtype: Such as 'sensor_msgs/msg/Image'.
+        action: `anonymize`, `copy` or `drop`.
+        reason: Why that action.
+        asked: Whether the user named the action.
+        count: Messages in the source.
+        statuses: How many ended with which status of `core.datatypes.STATUSES`, or `copied`.
+        causes: How many were dropped or blacked out for which cause.
+        reasons: The first reason of each cause, as a sentence.
+        people: Most people detected in one frame.
+        regions: Regions obscured over all frames.
+        notes: What the codec had to say, each once.
+    """
+
+    msgtype: str
+    action: str
+    reason: str
+    asked: bool = False
+    count: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+    people: int = 0
+    regions: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one frame."""
+        self.statuses[outcome.status] += 1
+        self.regions += len(outcome.regions)
+        if outcome.detections is not None:
+            self.people = max(self.people, len(outcome.detections))
+        if outcome.cause:
+            self.causes[outcome.cause] += 1
+            self.reasons.setdefault(outcome.cause, outcome.reason)
+        if outcome.note and outcome.note not in self.notes:
+            self.notes.append(outcome.note)
+
+
+@dataclass
+class BagReport:
+    """What became of a bag; written as anonymization.json.
+
+    Attributes:
+        source: Name of the input.
+        model: name, sha256, family and provider of the detector.
+        settings: In force.
+        topics: By name.
+    """
+
+    source: str
+    model: dict[str, str]
+    settings: dict[str, Any]
+    topics: dict[str, TopicReport] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every image frame came through and no topic was left out unasked."""
+        return not any(
+            topic.causes or (topic.action == 'drop' and not topic.asked and topic.count)
+            for topic in self.topics.values()
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            'tool': 'anonymizer_node',
+            'version': __version__,
+            'source': self.source,
+            'clean': self.clean,
+            'model': self.model,
+            'settings': self.settings,
+            'topics': {
+                name: {
+                    'type': topic.msgtype,
+                    'action': topic.action,
+                    'reason': topic.reason,
+                    'asked': topic.asked,
+                    'count': topic.count,
+                    **{
+                        status: topic.statuses[status]
+                        for status in ('copied', 'anonymized', 'untouched', 'blacked_out', 'dropped')
+                    },
+                    'causes': dict(topic.causes),
+                    'reasons': topic.reasons,
+                    'most_people': topic.people,
+                    'regions': topic.regions,
+                    'notes': topic.notes,
+                }
+                for name, topic in self.topics.items()
+            },
+        }
+
+
+def anonymize_bag(
+    source: Path,
+    target: Path,
+    settings: Settings,
+    detector: Detector | None = None,
+    progress: Progress | None = None,
+) -> BagReport:
+    """Copy a bag with the people in its images obscured.
+
+    Args:
+        source: A rosbag2 directory, a .mcap or a .db3 file; only read.
+        target: A directory that doesn't exist yet. It appears when all of it is written.
+        settings: How.
+        detector: In place of the one that the settings name.
+        progress: Called after every message.
+
+    Returns:
+        What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
+        frame in `REGIONS_NAME`.
+
+    Raises:
+        InputError: If the source can't be read, or the target exists; no target is left then.
+        ConfigError: If the settings don't fit the bag.
+        ModelError: If the model can't be used.
+    """
+    _check_apart(source, target)
+    with BagReader(source) as reader:
+        plans = plan(reader, settings)
+        detector = detector or load_detector(settings)
+        job = _Job(reader, plans, Pipeline(settings, detector), source.name)
+        with BagWriter(target, reader.storage, reader.version) as writer:
+            job.run(writer, progress)
+    return job.report
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    inside = target.resolve()
+    if source.resolve() in (inside, *inside.parents):
+        raise InputError(f'The target {str(target)!r} is the source or lies in it; name another.')
+
+
+class _Job:
+    """One bag's run: its counters and where each topic goes."""
+
+    def __init__(
+        self, reader: BagReader, plans: list[TopicPlan], pipeline: Pipeline, source: str
+    ) -> None:
+        self._reader = reader
+        self._plans = {item.topic.key: item for item in plans}
+        self._pipeline = pipeline
+        self.report = BagReport(
+            source, described(pipeline.detector), pipeline.settings.as_dict()
+        )
+        for item in plans:
+            entry = self.report.topics.setdefault(
+                item.topic.name,
+                TopicReport(item.topic.msgtype, item.action, item.reason, item.asked),
+            )
+            entry.count += item.topic.count
+
+    def run(self, writer: BagWriter, progress: Progress | None) -> None:
+        """Read every message once and write what may be written."""
+        writer.set_custom_data(self._reader.custom_data)
+        targets = {
+            key: writer.add_like(item.topic)
+            for key, item in self._plans.items()
+            if item.action != 'drop'
+        }
+        with (writer.folder / REGIONS_NAME).open('w', encoding='utf-8') as regions:
+            for done, message in enumerate(self._reader.messages(), 1):
+                data = self._passed(message, regions)
+                if data is not None:
+                    writer.write(targets[message.topic.key], message.time_ns, data)
+                if progress is not None:
+                    progress(done, self._reader.count)
+        report = json.dumps(self.report.as_dict(), indent=2)
+        (writer.folder / REPORT_NAME).write_text(report + '\n', encoding='utf-8')
+
+    def _passed(self, message: BagMessage, regions: TextIO) -> bytes | bytearray | None:
+        """What to write for a message, or None."""
+        topic = message.topic
+        entry = self.report.topics[topic.name]
+        action = self._plans[topic.key].action
+        if action == 'drop':
+            entry.statuses['dropped'] += 1
+            return None
+        if action == 'copy':
+            entry.statuses['copied'] += 1
+            return message.data
+        index = sum(entry.statuses.values())
+        outcome, stamp, data = self._anonymized(message)
+        entry.add(outcome)
+        line = {
+            'topic': topic.name,
+            'index': index,
+            'time_ns': message.time_ns,
+            'stamp_ns': stamp,
+            'status': outcome.status,
+            'regions': [list(region) for region in outcome.regions],
+            'cause': outcome.cause,
+        }
+        regions.write(json.dumps(line) + '\n')
+        return data
+
+    def _anonymized(
+        self, message: BagMessage
+    ) -> tuple[Outcome, int | None, bytes | bytearray | None]:
+        """The outcome, the header's time, and the bytes to write."""
+        topic = message.topic
+        buffer = bytearray(message.data)
+        codec = _Deserialising(self._reader, topic.msgtype)
+        outcome = self._pipeline.process(buffer, codec, topic.name)
+        if outcome.message is None:
+            return outcome, codec.stamp, None
+        if outcome.status == 'untouched':
+            return outcome, codec.stamp, message.data
+        return outcome, codec.stamp, codec.serialised(outcome.message, message.data)
+
+
+class _Deserialising:
+    """The codec of a message type, for messages that are still bytes.
+
+    It is made for one message, so that a message that can't be deserialised fails inside the
+    pipeline like every other frame that can't be read.
+    """
+
+    def __init__(self, reader: BagReader, msgtype: str) -> None:
+        self._reader = reader
+        self._msgtype = msgtype
+        self._codec = CODECS[msgtype]
+        self._buffer = bytearray()
+        self._message: Any = None
+        self._pixels: Any = None
+        self.stamp: int | None = None
+
+    def decode(self, message: bytearray, source: str, least_size: int) -> Any:
+        """See `Codec.decode`; `message` is CDR."""
+        self._buffer = message
+        self._message = self._reader.decode(self._msgtype, message)
+        self._pixels = self._message.data
+        self.stamp = stamp_ns(self._message)
+        return self._codec.decode(self._message, source, least_size)
+
+    def redact(self, message: bytearray, *args: Any) -> Any:
+        """See `Codec.redact`; the result holds the deserialised message."""
+        return self._codec.redact(self._message, *args)
+
+    def blacked_out(self, message: bytearray) -> Any:
+        """See `Codec.blacked_out`."""
+        return self._codec.blacked_out(self._message)
+
+    def serialised(self, message: Any, like: bytes) -> bytes | bytearray:
+        """The message in CDR: the edited buffer itself if its pixels were edited in place."""
+        if message.data is self._pixels:
+            return self._buffer
+        return self._reader.encode(self._msgtype, message, like)
+
+
+def described(detector: Any) -> dict[str, str]:
+    """What a report says of a detector."""
+    model = getattr(detector, 'model', None)
+    return {
+        'name': getattr(model, 'name', type(detector).__name__),
+        'sha256': getattr(model, 'sha256', ''),
+        'family': getattr(detector, 'family', ''),
+        'provider': getattr(detector, 'provider', ''),
+    }

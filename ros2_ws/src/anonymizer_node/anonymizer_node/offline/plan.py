@@ -1,0 +1,107 @@
+"""What will be done with each topic of a bag, and why, decided before any of it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.formats.bags import BagReader, Topic
+from anonymizer_node.formats.image_codecs import CODECS
+
+NO_PICTURE_TYPES = frozenset(
+    {
+        'point_cloud_interfaces/msg/CompressedPointCloud2',
+        'rcl_interfaces/msg/ParameterValue',
+        'sensor_msgs/msg/PointCloud2',
+    }
+)
+"""Types with a payload of bytes that is known to be no picture, by themselves or inside others."""
+
+_PAYLOAD_BASES = frozenset({'uint8', 'byte', 'char', 'octet', 'uint16'})
+_LEAST_PICTURE = 4096
+"""A fixed array of fewer bytes is no picture: 64 x 64 grey pixels."""
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    """What will be done with a topic.
+
+    Attributes:
+        topic: As recorded.
+        action: `anonymize`, `copy` or `drop`.
+        reason: Why, in words.
+        asked: Whether the user named this action.
+    """
+
+    topic: Topic
+    action: str
+    reason: str
+    asked: bool = False
+
+
+def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
+    """One entry for every topic of a bag, in its order.
+
+    Raises:
+        ConfigError: If the settings name a topic that the bag doesn't have, or ask to anonymise
+            one that holds no pictures we can read.
+    """
+    actions = settings.actions()
+    names = {topic.name for topic in reader.topics}
+    for option, named in (('input_topics', settings.input_topics), ('topic_actions', actions)):
+        for name in named:
+            if name not in names:
+                raise ConfigError(
+                    f'{option} names {name!r}, which is not in {str(reader.path)!r}; it has '
+                    f'{", ".join(sorted(names)) or "no topics"}.'
+                )
+    return [_planned(topic, reader, settings, actions) for topic in reader.topics]
+
+
+def _planned(
+    topic: Topic, reader: BagReader, settings: Settings, actions: dict[str, str]
+) -> TopicPlan:
+    asked = actions.get(topic.name)
+    readable = topic.msgtype in CODECS and not topic.name.endswith('/compressedDepth')
+    wanted = asked == 'anonymize' or topic.name in settings.input_topics
+    if wanted and not readable:
+        raise ConfigError(
+            f'{topic.name!r} is a {topic.msgtype}, which can not be anonymised; '
+            f'types that can are {", ".join(CODECS)}.'
+        )
+    if asked == 'copy':
+        return TopicPlan(topic, 'copy', 'as asked by its owner', asked=True)
+    if asked == 'drop':
+        return TopicPlan(topic, 'drop', 'as asked', asked=True)
+    if readable:
+        if settings.input_topics and not wanted:
+            return TopicPlan(topic, 'drop', 'images, and not among input_topics')
+        return TopicPlan(topic, 'anonymize', 'images')
+    reason = why_image_bearing(topic.msgtype, reader)
+    if reason:
+        return TopicPlan(topic, 'drop', f'{reason}; topic_actions "{topic.name}=copy" keeps it')
+    return TopicPlan(topic, 'copy', 'holds no image')
+
+
+def why_image_bearing(msgtype: str, reader: BagReader) -> str:
+    """Why a message type may hold pictures, or '' if it surely doesn't.
+
+    A type is innocent only if its definition is known and holds no image message and no array of
+    bytes that could be one.
+    """
+    if msgtype in NO_PICTURE_TYPES:
+        return ''
+    if msgtype in CODECS:
+        return 'images in a form that can not be read'
+    leaves = reader.leaves(msgtype)
+    if leaves is None:
+        return 'its message definition is not in the bag, so it may hold images'
+    for leaf in leaves:
+        embedded = [name for name in leaf.within if name in CODECS]
+        if embedded:
+            return f'holds {embedded[0]} in its field {leaf.path.rsplit(".", 1)[0]!r}'
+        payload = leaf.base in _PAYLOAD_BASES and (leaf.most == 0 or leaf.most >= _LEAST_PICTURE)
+        if payload and not NO_PICTURE_TYPES.intersection(leaf.within):
+            return f'its field {leaf.path!r} is an array of {leaf.base} that may be an image'
+    return ''

@@ -1,0 +1,79 @@
+"""Build of the ROS 2 package, by colcon or by pip."""
+
+import re
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'anonymizer_node'
+VERSION = re.search(
+    r"__version__ = '(.+)'", Path(NAME, '__init__.py').read_text(encoding='utf-8')
+).group(1)
+TOP = '../../..'
+
+
+def shipped(folder: str, *patterns: str) -> tuple:
+    """A data_files entry: files of the checkout, for share/anonymizer_node/<folder's name>."""
+    files = sorted(file for pattern in patterns for file in glob(f'{folder}/{pattern}'))
+    return (f'share/{NAME}/{Path(folder).name}', files)
+
+
+setup(
+    name=NAME,
+    version=VERSION,
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={f'{NAME}.proof': ['templates/*'], NAME: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        shipped('config', '*.yaml', '*.xml'),
+        shipped(f'{TOP}/launch', '*.launch.py'),
+        shipped(f'{TOP}/models', '*.onnx', 'models.yaml', 'README.md'),
+        (f'share/{NAME}/models/licenses', sorted(glob(f'{TOP}/models/licenses/*'))),
+    ],
+    python_requires='>=3.10',
+    install_requires=[
+        'Jinja2',
+        'PyYAML',
+        'numpy>=1.21',
+        'onnxruntime>=1.16',
+        'opencv-python-headless>=4.5',
+        'rich',
+        'rosbags>=0.10',
+    ],
+    extras_require={
+        'ros': [
+            'ros-rclpy==9.1.2',
+            'ros-rmw-fastrtps-cpp==9.3.3',
+            'ros-sensor-msgs==5.5.1',
+            'ros-diagnostic-msgs==5.5.1',
+            'ros-visualization-msgs==5.5.1',
+            'ros-std-srvs==5.5.1',
+            'ros-lifecycle-msgs',
+        ],
+        'demo': ['matplotlib', 'scikit-image'],
+        'modelling': ['onnx', 'sympy'],
+        'dev': [
+            'colcon-common-extensions',
+            'hypothesis',
+            'mypy',
+            'osrf-pycommon',
+            'pytest<9',
+            'ruff',
+            'setuptools<80',
+            'types-PyYAML',
+        ],
+    },
+    zip_safe=False,
+    maintainer='anonymizer_node maintainers',
+    maintainer_email='maintainers@example.com',
+    description='Obscures the people in camera topics and bags, before anyone else sees them.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            f'anonymizer_node = {NAME}.ros.main:main',
+            f'anonymize = {NAME}.cli.main:main',
+        ],
+    },
+)

@@ -1,0 +1,18 @@
+"""What all tests share: tiny data, made here, and the real data where a checkout has it beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = REPOSITORY.parent / 'shared' / 'data'
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """The folder of real images and video; the test is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip('needs ../shared/data, which is not beside this checkout')
+    return SHARED_DATA
