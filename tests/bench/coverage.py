@@ -111,13 +111,14 @@ def main() -> int:
     parser.add_argument('--input-size', type=int, nargs='+', default=[Settings().input_size])
     parser.add_argument('--score-threshold', type=float, default=Settings().score_threshold)
     parser.add_argument('--padding', type=float, default=Settings().padding)
+    parser.add_argument("--model", default=Settings().model)
     parser.add_argument('--json', type=Path)
     args = parser.parse_args()
     if not args.dataset.is_dir():
         raise SystemExit(f'{args.dataset} is not there')
     results = []
     for size in args.input_size:
-        settings = Settings(
+        settings = Settings(model=args.model,
             input_size=size, score_threshold=args.score_threshold, padding=args.padding
         )
         result = {'input_size': size, **measure(args.dataset, settings)}

@@ -123,7 +123,7 @@ class Pipeline:
             frame = codec.decode(message, source, settings.input_size)
             step = 'detector'
             detections = self.detector.detect(frame, settings.score_threshold)
-            boxes = _wanted(detections, frame, settings.classes)
+            boxes = _wanted(detections, frame, self.detector.names, settings.classes)
             regions = self._regions(frame, boxes, settings)
             size = {'width': frame.width, 'height': frame.height}
             if not regions:
@@ -146,15 +146,23 @@ class Pipeline:
         return to_regions(grow(boxes, settings.padding), frame.width, frame.height)
 
 
-def _wanted(detections: Detections, frame: Frame, classes: Sequence[str]) -> Detections:
+def _wanted(
+    detections: Detections, frame: Frame, names: Sequence[str], classes: Sequence[str]
+) -> Detections:
     """The detections of the classes to obscure.
 
     Raises:
-        DetectorError: If a box is turned inside out or lies outside the frame. Such an answer is
-            about some other picture; taken as "nobody here" it would let this one out.
+        DetectorError: If a box is turned inside out or lies outside the frame, or the classes are
+            not those that the detector has. Such an answer is about some other picture, or in
+            other words; taken as "nobody here" it would let this one out.
     """
     if not isinstance(detections, Detections):
         raise DetectorError(f'The detector answered with a {type(detections).__name__}.')
+    if tuple(detections.names) != tuple(names):
+        raise DetectorError(
+            f'The detector answered with the classes {", ".join(detections.names)}, but it said '
+            f'that it has {", ".join(names)}.'
+        )
     xyxy = detections.xyxy
     inside = (
         (xyxy[:, 0] <= xyxy[:, 2])

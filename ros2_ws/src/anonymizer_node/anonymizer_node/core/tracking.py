@@ -16,6 +16,9 @@ LEAST_IOU = 0.2
 GROWTH_PER_SECOND = 0.5
 """How fast an unseen track's box widens on every side, as a share of its size, per second."""
 
+MOST_TRACKS = 256
+"""More are not held: under a driver that never sets the stamp no time passes, and none would end."""
+
 
 @dataclass
 class Track:
@@ -45,7 +48,7 @@ class Track:
         low = np.minimum(self.box[:2], predicted[:2])
         high = np.maximum(self.box[2:], predicted[2:])
         margin = (self.box[2:] - self.box[:2]) * (
-            GROWTH_PER_SECOND * (stamp_ns - self.seen_ns) / 1e9
+            GROWTH_PER_SECOND * abs(stamp_ns - self.seen_ns) / 1e9
         )
         return np.concatenate([low - margin, high + margin])
 
@@ -58,25 +61,24 @@ class Tracker:
 
     def __init__(self) -> None:
         self._tracks: list[Track] = []
-        self._last_ns: int | None = None
 
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.
 
         Args:
-            stamp_ns: Time of the frame, nanoseconds. If it is before the last one's (a bag that
-                loops, a simulation that was reset), nothing is carried over.
+            stamp_ns: Time of the frame, nanoseconds. It may be a little before the last one's (a
+                frame that was overtaken); if that is more than the hold (a bag that loops, a
+                simulation that was reset), nothing is carried over.
             xyxy: (N, 4), the boxes detected.
             hold_seconds: For how long a track stays after it was last detected.
 
         Returns:
             (M, 4) float32: the N boxes as they came, then those of the tracks held.
         """
-        if self._last_ns is not None and stamp_ns < self._last_ns:
-            self._tracks.clear()
-        self._last_ns = stamp_ns
         hold_ns = int(hold_seconds * 1e9)
-        self._tracks = [track for track in self._tracks if stamp_ns - track.seen_ns <= hold_ns]
+        self._tracks = [
+            track for track in self._tracks if abs(stamp_ns - track.seen_ns) <= hold_ns
+        ]
 
         unseen = self._match(stamp_ns, xyxy.astype(np.float64))
         if not unseen:
@@ -106,12 +108,13 @@ class Tracker:
         tracks.extend(
             Track(boxes[column], np.zeros(4), stamp_ns) for column in sorted(free)
         )
+        self._tracks = sorted(tracks, key=lambda track: track.seen_ns)[-MOST_TRACKS:]
         return lost
 
 
 def _continue(track: Track, box: NDArray[np.float64], stamp_ns: int) -> None:
     seconds = (stamp_ns - track.seen_ns) / 1e9
-    if seconds > 0:
+    if seconds != 0:
         # Half old, half new: one jittery box must not throw the prediction off.
         track.velocity = 0.5 * track.velocity + 0.5 * (box - track.box) / seconds
     track.box = box

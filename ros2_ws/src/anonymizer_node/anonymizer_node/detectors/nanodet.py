@@ -28,9 +28,16 @@ def misfit(graph: Any) -> str:
     shapes = [shape for _, _, shape in graph.outputs]
     if len(shapes) != 2 * len(STRIDES):
         return f'it has {len(shapes)} outputs, not {2 * len(STRIDES)}'
+    if len(graph.inputs) != 1:
+        return f'it has {len(graph.inputs)} inputs, not 1'
     name, kind, shape = graph.inputs[0]
     if kind != 'tensor(uint8)' or len(shape) != 4 or shape[3] != 3:
         return f'its input {name} is {kind} {list(shape)}, not uint8 (1, height, width, 3)'
+    if isinstance(shape[1], int) or isinstance(shape[2], int):
+        return f'its input {name} has the fixed size {list(shape)}; height and width must be free'
+    for shape in shapes[: len(STRIDES)]:
+        if len(shape) != 3:
+            return f'a score output is {list(shape)}, not (1, N, classes)'
     for shape in shapes[len(STRIDES) :]:
         if len(shape) != 3 or shape[2] != 4 * BINS:
             return f'a box output is {list(shape)}, not (1, N, {4 * BINS})'

@@ -69,10 +69,9 @@ class OnnxDetector:
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
         box = Letterbox.fit(frame.width, frame.height, self._input_size)
+        picture = self._family.prepare(self._letterboxed(frame, box))
         try:
-            outputs = self._session.run(
-                None, {self._input_name: self._family.prepare(self._letterboxed(frame, box))}
-            )
+            outputs = self._session.run(None, {self._input_name: picture})
         except Exception as error:  # onnxruntime raises its own types, straight from Exception.
             raise DetectorError(f'The model failed on a frame: {error}') from error
         xyxy, scores, class_ids = self._family.decode(
@@ -128,7 +127,8 @@ def _session(
         session = onnxruntime.InferenceSession(model.content, options, providers=wanted)
     except Exception as error:  # onnxruntime raises its own types, straight from Exception.
         raise ModelError(
-            f'{str(model.path)!r} can not be loaded as an ONNX model: {error}'
+            f'{str(model.path)!r} can not be loaded as an ONNX model: {error} '
+            'Name one that "anonymize model list" shows, or the path of a whole ONNX file.'
         ) from error
     # onnxruntime falls back to the CPU without a word; that is fine only if it was allowed.
     in_force = session.get_providers()[0]

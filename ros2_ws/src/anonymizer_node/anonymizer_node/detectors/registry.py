@@ -71,24 +71,31 @@ def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
     path = path or share_path(REGISTRY)
     try:
         entries = yaml.safe_load(path.read_text(encoding='utf-8'))['models']
-        return {
-            entry['name']: ModelEntry(
-                name=entry['name'],
-                path=path.parent / entry['file'],
-                sha256=entry['sha256'],
-                family=entry['family'],
-                classes=tuple(entry['classes']),
-                source=str(entry.get('source', '')),
-                licence=str(entry.get('licence', '')),
-                about=entry,
-            )
-            for entry in entries
-        }
-    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        return {entry['name']: _entry(entry, path.parent) for entry in entries}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(
             f'{str(path)!r} is no list of models ({type(error).__name__}: {error}); '
             'restore it from the release.'
         ) from error
+
+
+def _entry(entry: Mapping[str, Any], folder: Path) -> ModelEntry:
+    """One entry as read from YAML; raises ValueError or KeyError where it isn't one."""
+    classes = entry['classes']
+    if not isinstance(classes, list) or not classes:
+        raise ValueError(f'classes of {entry["name"]!r} is {classes!r}, not a list of names')
+    if not isinstance(entry['sha256'], str):
+        raise ValueError(f'sha256 of {entry["name"]!r} is {entry["sha256"]!r}, no string: quote it')
+    return ModelEntry(
+        name=entry['name'],
+        path=folder / entry['file'],
+        sha256=entry['sha256'],
+        family=entry['family'],
+        classes=tuple(classes),
+        source=str(entry.get('source', '')),
+        licence=str(entry.get('licence', '')),
+        about=entry,
+    )
 
 
 def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> ModelFile:
@@ -127,7 +134,8 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f'The model {str(path)!r} can not be read: {error.strerror or error}.'
+            f'The model {str(path)!r} can not be read: {error.strerror or error}. '
+            'Name one that "anonymize model list" shows, or the path of an ONNX file.'
         ) from error
 
 

@@ -44,8 +44,8 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
     """One entry for every topic of a bag, in its order.
 
     Raises:
-        ConfigError: If the settings name a topic that the bag doesn't have, or ask to anonymise
-            one that holds no pictures we can read.
+        ConfigError: If the settings name a topic that the bag doesn't have, ask to anonymise one
+            that holds no pictures we can read, or to anonymise and to copy the same.
     """
     actions = settings.actions()
     names = {topic.name for topic in reader.topics}
@@ -69,6 +69,11 @@ def _planned(
         raise ConfigError(
             f'{topic.name!r} is a {topic.msgtype}, which can not be anonymised; '
             f'types that can are {", ".join(CODECS)}.'
+        )
+    if asked == 'copy' and wanted:
+        raise ConfigError(
+            f'{topic.name!r} is among input_topics, but topic_actions has it copied as it is; '
+            'take it out of one of the two.'
         )
     if asked == 'copy':
         return TopicPlan(topic, 'copy', 'as asked by its owner', asked=True)
