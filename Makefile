@@ -26,7 +26,7 @@ colcon: setup
 	.ci/colcon $(BIN)
 
 bench: setup
-	$(BIN)/python tests/bench/coverage.py
+	$(BIN)/python tests/bench/coverage_bench.py
 	$(BIN)/python tests/bench/speed.py
 
 setup: $(VENV)/.done

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return int(args.run(args))
-    except AnonymizerError as error:
+    except (AnonymizerError, OSError) as error:
         print(f'anonymize {args.verb}: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:

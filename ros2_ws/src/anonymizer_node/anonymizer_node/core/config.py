@@ -85,7 +85,7 @@ class Settings:
         high=4096,
         multiple_of=32,
     )
-    # With the padding: where `tests/bench/coverage.py` finds nobody lost. The usual 0.25 loses people.
+    # With the padding: where `tests/bench/coverage_bench.py` finds nobody lost. The usual 0.25 loses people.
     score_threshold: float = _setting(
         0.16,
         'Detections below this are ignored; lower hides more, and more that is nobody.',

@@ -6,6 +6,7 @@ deserialised.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer, WriterError
 from rosbags.serde import SerdeError
 from rosbags.typesys import (
     Stores,
@@ -45,6 +46,7 @@ UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 """Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
 
 _BROKEN = (ReaderError, sqlite3.Error, OSError, ValueError, KeyError, IndexError, EOFError)
+_UNWRITABLE = (WriterError, sqlite3.Error, OSError)
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
 
@@ -247,6 +249,7 @@ class BagWriter:
         self._storage = StoragePlugin[storage.upper()]
         self._connections: dict[int, Connection] = {}
         self._beside = self.path
+        self._made: list[Path] = []
         self._writer: Writer | None = None
 
     def __enter__(self) -> BagWriter:
@@ -260,19 +263,21 @@ class BagWriter:
                 f'{str(self.path)!r} exists already and is not overwritten; '
                 'remove it or name another target.'
             )
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._beside = Path(
                 tempfile.mkdtemp(prefix=f'.{self.path.name}.part-', dir=self.path.parent)
             )
-        except OSError as error:
+            # rosbag2 names the storage file after its folder, so the folder has its final name.
+            self.folder = self._beside / self.path.name
+            self._writer = Writer(self.folder, version=self._version, storage_plugin=self._storage)
+            self._writer.open()
+        except _UNWRITABLE as error:
+            self._remove()
             raise InputError(
-                f'{str(self.path.parent)!r} can not be written to: {error.strerror}.'
+                f'{str(self.path.parent)!r} can not be written to: {error}. Name another target.'
             ) from error
-        # rosbag2 names the storage file after its folder, so the folder has its final name.
-        self.folder = self._beside / self.path.name
-        self._writer = Writer(self.folder, version=self._version, storage_plugin=self._storage)
-        self._writer.open()
         return self
 
     def __exit__(
@@ -288,8 +293,26 @@ class BagWriter:
                 self._appear()
             else:
                 self._writer.abort()
+        except _UNWRITABLE as error:
+            # On the way out of another error, that one is the one to report.
+            if exc_type is None:
+                raise self._unwritable(error) from error
         finally:
+            self._remove()
+
+    def _remove(self) -> None:
+        """Whatever is not the finished target."""
+        if self._beside != self.path:
             shutil.rmtree(self._beside, ignore_errors=True)
+        for folder in self._made:
+            with contextlib.suppress(OSError):  # It isn't empty: the target is in it.
+                folder.rmdir()
+
+    def _unwritable(self, error: Exception) -> InputError:
+        return InputError(
+            f'{str(self.path)!r} can not be written: {error}. Nothing of it was kept; '
+            'make room or name another target.'
+        )
 
     def _appear(self) -> None:
         for file in self.folder.iterdir():
@@ -341,7 +364,10 @@ class BagWriter:
     def write(self, topic: Topic, time_ns: int, data: bytes | bytearray | memoryview) -> None:
         """Append a message in CDR."""
         assert self._writer is not None, 'BagWriter is a context manager'
-        self._writer.write(self._connections[topic.key], time_ns, memoryview(data))
+        try:
+            self._writer.write(self._connections[topic.key], time_ns, memoryview(data))
+        except _UNWRITABLE as error:
+            raise self._unwritable(error) from error
 
     def encode(self, msgtype: str, message: Any) -> bytes:
         """A message to CDR."""
@@ -365,18 +391,30 @@ def qos_profile(reliable: bool, depth: int = 10, latched: bool = False) -> Qos:
 
 
 def _typestore(connections: Sequence[Connection]) -> Typestore:
-    """The types of a bag by its own definitions, and the usual ones where it has none."""
+    """The types of a bag by its own definitions, and the usual ones where it has none.
+
+    A definition that is blank or can't be parsed is none: recorders write an empty text for a type
+    that they don't know, and read as a definition it would be one of a message without fields.
+    """
     known: dict[str, Any] = dict(get_typestore(Stores.LATEST).fielddefs)
     for connection in connections:
-        text = connection.msgdef.data
-        if connection.msgdef.format == MessageDefinitionFormat.MSG:
-            known.update(get_types_from_msg(text, connection.msgtype))
-        elif connection.msgdef.format == MessageDefinitionFormat.IDL:
-            for part in text.split(_IDL_SEPARATOR):
-                known.update(get_types_from_idl(re.sub(r'\AIDL: .*\n', '', part)) if part else {})
+        if connection.msgdef.data.strip():
+            with contextlib.suppress(TypesysError):
+                known.update(_types_of(connection))
     store = get_typestore(Stores.EMPTY)
     store.register(known)
     return store
+
+
+def _types_of(connection: Connection) -> dict[str, Any]:
+    text = connection.msgdef.data
+    if connection.msgdef.format == MessageDefinitionFormat.MSG:
+        return dict(get_types_from_msg(text, connection.msgtype))
+    types: dict[str, Any] = {}
+    if connection.msgdef.format == MessageDefinitionFormat.IDL:
+        for part in filter(None, text.split(_IDL_SEPARATOR)):
+            types.update(get_types_from_idl(re.sub(r'\AIDL: .*\n', '', part)))
+    return types
 
 
 def _leaves(

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Outcome
-from anonymizer_node.core.errors import InputError
+from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.core.pipeline import Detector, Pipeline
 from anonymizer_node.detectors.loading import load_detector
 from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
@@ -77,7 +77,7 @@ class BagReport:
         source: Name of the input.
         model: name, sha256, family and provider of the detector.
         settings: In force.
-        topics: By name.
+        topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
     """
 
     source: str
@@ -177,12 +177,16 @@ class _Job:
         self.report = BagReport(
             source, described(pipeline.detector), pipeline.settings.as_dict()
         )
+        self._entries: dict[int, TopicReport] = {}
         for item in plans:
+            name, msgtype = item.topic.name, item.topic.msgtype
+            if name in self.report.topics and self.report.topics[name].msgtype != msgtype:
+                name = f'{name} ({msgtype})'
             entry = self.report.topics.setdefault(
-                item.topic.name,
-                TopicReport(item.topic.msgtype, item.action, item.reason, item.asked),
+                name, TopicReport(msgtype, item.action, item.reason, item.asked)
             )
             entry.count += item.topic.count
+            self._entries[item.topic.key] = entry
 
     def run(self, writer: BagWriter, progress: Progress | None) -> None:
         """Read every message once and write what may be written."""
@@ -205,7 +209,7 @@ class _Job:
     def _passed(self, message: BagMessage, regions: TextIO) -> bytes | bytearray | None:
         """What to write for a message, or None."""
         topic = message.topic
-        entry = self.report.topics[topic.name]
+        entry = self._entries[topic.key]
         action = self._plans[topic.key].action
         if action == 'drop':
             entry.statuses['dropped'] += 1
@@ -273,6 +277,8 @@ class _Deserialising:
 
     def blacked_out(self, message: bytearray) -> Any:
         """See `Codec.blacked_out`."""
+        if self._message is None:
+            raise FrameError('Without a readable message its size and encoding are unknown.')
         return self._codec.blacked_out(self._message)
 
     def serialised(self, message: Any, like: bytes) -> bytes | bytearray:

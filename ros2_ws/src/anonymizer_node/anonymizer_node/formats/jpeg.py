@@ -1,0 +1,266 @@
+"""JPEG, edited block by block: what isn't hidden keeps every coefficient that it had.
+
+Regions are widened to whole MCUs (8x8 to 32x8 pixels, as the chroma sampling has it), and only
+their blocks are replaced. Where chroma is stored at half resolution, decoders interpolate it:
+
+- The pixels next to a replaced MCU take a shade from it. `redact` therefore answers with regions
+  that are wider by `SEAM_PX` on the axes where that is so. Outside of these every pixel keeps its
+  value. The seam itself is not obscured; what was asked for always is.
+- The outermost pixels of a replaced MCU take a shade from outside: they are dark, not black.
+
+The coding of the file may change where pixels don't: restart markers and optimised Huffman tables
+are not written, progressive pictures stay progressive. For what else of a file stays see
+`jpeg_segments`.
+
+Without libjpeg-turbo (see `turbojpeg`) OpenCV decodes and encodes. A note then says that pixels
+outside have changed. Damage to the coded blocks, which the library reports, is then not noticed:
+the detector sees what any decoder shows of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.datatypes import Region, UInt8Array
+from anonymizer_node.core.encodings import encoding_named
+from anonymizer_node.core.errors import FrameError, RedactionError
+from anonymizer_node.core.redaction import redact as redact_pixels
+from anonymizer_node.core.redaction import redactor_named
+from anonymizer_node.formats import turbojpeg
+from anonymizer_node.formats.jpeg_black import black_picture
+from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, WITHOUT_DCS, Patch, patches
+from anonymizer_node.formats.jpeg_editor import Editor
+from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
+from anonymizer_node.formats.jpeg_markers import Picture, parse
+from anonymizer_node.formats.jpeg_segments import kept, spliced
+
+SIGNATURE = b'\xff\xd8\xff'
+
+SEAM_PX = 1
+"""How far the chroma of a block shades its neighbours in a decoder that interpolates, pixels."""
+
+NOTE_WITHOUT_LIBRARY = (
+    'libjpeg-turbo is missing, so JPEG pictures were encoded anew and pixels outside the regions '
+    'changed a little; install the package libturbojpeg0.'
+)
+NOTE_WITHOUT_BLOCKS = (
+    'The method has no form for JPEG blocks, so pictures were encoded anew and pixels outside '
+    'the regions changed a little.'
+)
+
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_REDUCED_GREY = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+
+
+def available() -> bool:
+    """Whether blocks can be edited: whether libjpeg-turbo is there."""
+    return turbojpeg.available()
+
+
+def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
+    """Decode a picture as far as a detector needs it, on its stored pixel grid.
+
+    EXIF's orientation is ignored: regions are on the stored grid too.
+
+    Args:
+        data: The file.
+        least_size: The longer side is reduced to no less than this, pixels.
+
+    Returns:
+        Pixels (rows, columns, channels) uint8, reduced by 1, 2, 4 or 8; their encoding, `bgr8` or
+        `mono8`; the picture's own width and height, pixels.
+
+    Raises:
+        FrameError: If the data isn't one whole picture.
+        UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
+    """
+    header = parse(data).header
+    width, height = header.width, header.height
+    longer = max(width, height)
+    divisor = next((by for by in (8, 4, 2) if -(-longer // by) >= least_size), 1)
+    if available():
+        turbojpeg.colours(data, header)
+        pixels = turbojpeg.decode(data, header, divisor)
+    else:
+        pixels = _decoded_by_opencv(data, header, divisor)
+    return pixels, _encoding(header), width, height
+
+
+def redact(
+    data: bytes, regions: Sequence[Region], method: str, strength: float
+) -> tuple[bytes, tuple[Region, ...], str]:
+    """Hide regions of a picture, and leave out all else in the file that may show them.
+
+    See the module for what the regions in the answer mean, and `jpeg_segments` for what else is
+    left out.
+
+    Args:
+        data: The file.
+        regions: Inside the picture, pixels.
+        method: Key of `core.redaction.REDACTORS`.
+        strength: 0..1.
+
+    Returns:
+        The file; the regions outside which every pixel kept its value; a note or ''.
+
+    Raises:
+        FrameError: If the data isn't one whole picture.
+        UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
+        RedactionError: If a region isn't inside the picture or editing didn't finish.
+        ConfigError: If the method is unknown.
+    """
+    redactor_named(method)
+    picture = parse(data)
+    header = picture.header
+    for region in regions:
+        if not (
+            0 <= region.x0 < region.x1 <= header.width
+            and 0 <= region.y0 < region.y1 <= header.height
+        ):
+            raise RedactionError(
+                f'{region} is not inside the picture of {header.width}x{header.height} pixels.'
+            )
+    widened = [header.widened(region) for region in regions]
+    if not available():
+        done = _redacted_pixels(data, picture, widened, method, strength)
+        return done, tuple(widened), NOTE_WITHOUT_LIBRARY
+    if method not in BLOCK_REDACTORS:
+        done = _redacted_pixels(data, picture, widened, method, strength)
+        return done, tuple(widened), NOTE_WITHOUT_BLOCKS
+    done = _redacted_blocks(data, picture, widened, method, strength)
+    return done, tuple(_with_seam(header, region) for region in widened), ''
+
+
+def blacked_out(data: bytes) -> bytes:
+    """A black picture of the same size, chroma sampling and number of components.
+
+    Only the frame header is read: the rest may be damaged.
+
+    Raises:
+        FrameError: If the size can't be told.
+        UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
+    """
+    return black_picture(frame_header(data))
+
+
+def coefficients(data: bytes) -> tuple[NDArray[np.int16], ...]:
+    """What a file stores, to compare two files with.
+
+    Returns:
+        For each component (block rows, block columns, 64) quantised DCT coefficients.
+
+    Raises:
+        FrameError: If the data isn't one whole picture.
+        RedactionError: If libjpeg-turbo is missing.
+    """
+    header = parse(data).header
+    planes = tuple(
+        np.zeros((*header.blocks(component)[::-1], 64), np.int16) for component in header.components
+    )
+
+    def read(component: int, row: int, blocks: NDArray[np.int16]) -> None:
+        planes[component][row] = blocks
+
+    turbojpeg.read_blocks(data, read)
+    return planes
+
+
+def _redacted_blocks(
+    data: bytes, picture: Picture, regions: Sequence[Region], method: str, strength: float
+) -> bytes:
+    header = picture.header
+    colours = turbojpeg.colours(data, header)
+
+    def plan(dcs: Sequence[NDArray[np.int16]]) -> list[Patch]:
+        return patches(picture, regions, dcs, method, strength, colours.luma_and_chroma)
+
+    editor = Editor(header, plan, blind=method in WITHOUT_DCS)
+    edited = turbojpeg.edit_blocks(data, editor.filters, header, colours.sampling)
+    editor.check_finished()
+    if parse(edited).header != header:
+        raise RedactionError('An edited JPEG came out with another frame header.')
+    return spliced(edited, kept(picture.segments))
+
+
+def _with_seam(header: FrameHeader, region: Region) -> Region:
+    """A region with the pixels beside it that take a shade from its chroma."""
+    halved_x = any(2 * item.horizontal * 8 == header.step_x for item in header.components)
+    halved_y = any(2 * item.vertical * 8 == header.step_y for item in header.components)
+    x, y = SEAM_PX * halved_x, SEAM_PX * halved_y
+    return Region(
+        max(0, region.x0 - x),
+        max(0, region.y0 - y),
+        min(header.width, region.x1 + x),
+        min(header.height, region.y1 + y),
+    )
+
+
+def _redacted_pixels(
+    data: bytes, picture: Picture, regions: Sequence[Region], method: str, strength: float
+) -> bytes:
+    """Decoded, redacted and encoded anew, with the quality and chroma sampling of the original."""
+    header = picture.header
+    pixels = _decoded_by_opencv(data, header, 1)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise FrameError(
+            f'A JPEG of {header.width}x{header.height} was decoded as {pixels.shape}; '
+            'it is damaged.'
+        )
+    redact_pixels(pixels, regions, encoding_named(_encoding(header)).black, method, strength)
+    table = picture.tables[header.components[0].table]
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, _quality(table)]
+    if header.progressive:
+        parameters += [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    if not header.grey and hasattr(cv2, 'IMWRITE_JPEG_SAMPLING_FACTOR'):
+        step = header.step_x // 8 << 20 | header.step_y // 8 << 16
+        parameters += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, step | 0x1111]
+    done, encoded = cv2.imencode('.jpg', pixels, parameters)
+    if not done:
+        raise RedactionError(f'A picture of {pixels.shape} can not be written as JPEG.')
+    return spliced(encoded.tobytes(), kept(picture.segments, colour=False), colour=False)
+
+
+def _decoded_by_opencv(data: bytes, header: FrameHeader, divisor: int) -> UInt8Array:
+    flags = (_REDUCED_GREY if header.grey else _REDUCED)[divisor]
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise FrameError(f'A JPEG of {len(data)} bytes can not be decoded: {error}') from error
+    if pixels is None:
+        raise FrameError(f'A JPEG of {len(data)} bytes can not be decoded; it is damaged.')
+    return np.asarray(pixels, np.uint8).reshape(*pixels.shape[:2], 1 if header.grey else 3)
+
+
+def _encoding(header: FrameHeader) -> str:
+    return 'mono8' if header.grey else 'bgr8'
+
+
+def _quality(table: NDArray[np.int64]) -> int:
+    """The quality, 1 to 100, at which OpenCV's encoder uses the table most like this one."""
+    distances = [np.abs(other - table).sum() for other in _tables_by_quality()]
+    return 1 + int(np.argmin(distances))
+
+
+@functools.lru_cache(maxsize=1)
+def _tables_by_quality() -> tuple[NDArray[np.int64], ...]:
+    tables = []
+    for quality in range(1, 101):
+        parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        encoded = cv2.imencode('.jpg', np.zeros((8, 8), np.uint8), parameters)[1]
+        tables.append(parse(encoded.tobytes()).tables[0])
+    return tuple(tables)

@@ -1,0 +1,160 @@
+"""The markers of a JPEG file: is it one whole picture, and with which quantisation?
+
+Everything that a decoder would show only a part of, or that two decoders would show differently,
+is refused here, before a byte is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.jpeg_frame import (
+    EOI,
+    SOS,
+    FrameHeader,
+    Segment,
+    is_frame,
+    read_frame_header,
+    segments,
+)
+
+MOST_SCANS = 100
+"""A progressive picture has about ten; thousands keep a decoder busy for minutes."""
+
+_DQT, _COM = 0xDB, 0xFE
+_APP0, _APP15 = 0xE0, 0xEF
+_PASSED_OVER = (0xC4, 0xDD)
+
+NATURAL_ORDER = sorted(
+    range(64), key=lambda at: (at // 8 + at % 8, at // 8 if (at // 8 + at % 8) % 2 else at % 8)
+)
+"""Where in a block, row by row, each coefficient of the zigzag belongs."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file that holds one whole picture, as far as its markers say.
+
+    Attributes:
+        header: What it claims to be.
+        tables: Quantisation tables by id, (64,) int64 each, row by row.
+        segments: Application data and comments in front of the first scan.
+    """
+
+    header: FrameHeader
+    tables: Mapping[int, NDArray[np.int64]]
+    segments: tuple[Segment, ...]
+
+
+def parse(data: bytes) -> Picture:
+    """Check a file and read its markers.
+
+    Raises:
+        FrameError: If it isn't one whole picture, or claims more than `MOST_PIXELS`.
+        UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
+    """
+    header: FrameHeader | None = None
+    scans: _Scans | None = None
+    tables: dict[int, NDArray[np.int64]] = {}
+    found = []
+    end = 0
+    for segment in segments(data):
+        end = segment.end
+        if is_frame(segment.marker):
+            if header is not None:
+                raise FrameError('A JPEG has two frame headers; it is damaged or a collection.')
+            header = read_frame_header(segment)
+        elif segment.marker == SOS:
+            if header is None:
+                raise FrameError('A JPEG has a scan but no frame header; it is damaged.')
+            scans = scans or _Scans(header)
+            scans.add(segment.payload)
+        elif segment.marker == _DQT:
+            _add_tables(tables, segment.payload, fixed=scans is not None)
+        elif _APP0 <= segment.marker <= _APP15 or segment.marker == _COM:
+            if scans is None:
+                found.append(segment)
+        elif segment.marker not in (*_PASSED_OVER, EOI):
+            raise FrameError(f'A JPEG has the unknown marker {segment.marker:#x}; it is damaged.')
+    if header is None or scans is None:
+        raise FrameError('A JPEG has no scan, so it holds no picture; it is damaged.')
+    scans.check_complete()
+    for component in header.components:
+        if component.table not in tables:
+            raise FrameError(f'A JPEG lacks its quantisation table {component.table}.')
+    if b'\xff\xd8\xff' in data[end:]:
+        raise FrameError(
+            f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there is another one, '
+            'which nobody would look at. Have the driver send one picture in a message.'
+        )
+    return Picture(header, tables, tuple(found))
+
+
+def _add_tables(tables: dict[int, NDArray[np.int64]], payload: bytes, fixed: bool) -> None:
+    """Read one DQT segment; tables in use by a scan (`fixed`) must not change."""
+    while payload:
+        precision, identifier = payload[0] >> 4, payload[0] & 15
+        size = 64 * (1 + precision)
+        if precision > 1 or identifier > 3 or len(payload) < 1 + size:
+            raise FrameError('A JPEG has a malformed quantisation table; it is damaged.')
+        values = np.frombuffer(payload[1 : 1 + size], '>u2' if precision else 'u1')
+        if not values.all():
+            raise FrameError('A JPEG has a zero in a quantisation table; it is damaged.')
+        table = np.zeros(64, np.int64)
+        table[NATURAL_ORDER] = values
+        if fixed and identifier in tables and (tables[identifier] != table).any():
+            raise FrameError('A JPEG changes a quantisation table between scans.')
+        tables[identifier] = table
+        payload = payload[1 + size :]
+
+
+class _Scans:
+    """Which coefficients of which component the scans have brought so far.
+
+    An incomplete progressive picture is refused: a decoder smooths it, which shows other pixels
+    than the same coefficients in a complete one.
+    """
+
+    def __init__(self, header: FrameHeader) -> None:
+        self._progressive = header.progressive
+        self._count = 0
+        # Bits still missing per coefficient; -1: never seen.
+        self._missing = {component.identifier: np.full(64, -1) for component in header.components}
+
+    def add(self, payload: bytes) -> None:
+        """Take note of the header of one scan.
+
+        Raises:
+            FrameError: If it contradicts the frame header or repeats an earlier scan.
+        """
+        self._count += 1
+        if self._count > MOST_SCANS:
+            raise FrameError(f'A JPEG has more than {MOST_SCANS} scans; it would stall a decoder.')
+        count = payload[0] if payload else 0
+        if not 1 <= count <= 4 or len(payload) != 4 + 2 * count:
+            raise FrameError('A JPEG has a malformed scan header; it is damaged.')
+        first, last, low_bit = payload[-3], payload[-2], payload[-1] & 15
+        for identifier in payload[1:-3:2]:
+            missing = self._missing.get(identifier)
+            if missing is None:
+                raise FrameError(f'A JPEG has a scan of an unknown component {identifier}.')
+            if self._progressive:
+                missing[first : last + 1] = low_bit
+            elif (missing >= 0).any():
+                raise FrameError('A JPEG brings a component twice; decoders differ on which.')
+            else:
+                missing[:] = 0
+
+    def check_complete(self) -> None:
+        """All there?
+
+        Raises:
+            FrameError: If a component or a part of one never came.
+        """
+        if any(missing.any() for missing in self._missing.values()):
+            raise FrameError('A JPEG lacks some of its scans; it is cut off.')

@@ -1,0 +1,323 @@
+"""The first law: nothing leaves that did not go through every step."""
+
+import numpy as np
+import pytest
+from samples.detectors import FakeDetector, detections
+from samples.images import Stamp, image, noise, pixels_of, rows_of
+
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.datatypes import STATUSES, Frame, Redacted, Region
+from anonymizer_node.core.errors import (
+    ConfigError,
+    DetectorError,
+    FrameError,
+    RedactionError,
+    UnsupportedEncodingError,
+)
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.formats.image_codecs import ImageCodec
+
+SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
+
+
+class FakeCodec:
+    """Hands a message through and notes what was asked of it; fails where it is told to."""
+
+    def __init__(self, fails=(), error=None, widen=0, encoding='bgr8'):
+        self.calls = []
+        self.fails = fails
+        self.error = error or FrameError('told to fail')
+        self.widen = widen
+        self.encoding = encoding
+
+    def _called(self, name):
+        self.calls.append(name)
+        if name in self.fails:
+            raise self.error
+
+    def decode(self, message, source, least_size):
+        self._called('decode')
+        self.least_size = least_size
+        return Frame(noise(40, 60), self.encoding, 60, 40, message.get('stamp', 0), source)
+
+    def redact(self, message, frame, regions, method, strength):
+        self._called('redact')
+        self.asked = (method, strength)
+        wide = tuple(
+            Region(r.x0 - self.widen, r.y0, r.x1 + self.widen, r.y1) for r in regions
+        )
+        return Redacted({'redacted': wide}, wide, 'noted')
+
+    def blacked_out(self, message):
+        self._called('blacked_out')
+        return {'black': True}
+
+
+def run(codec=None, detector=None, settings=SETTINGS, message=None):
+    codec, detector = codec or FakeCodec(), detector or FakeDetector((10, 10, 20, 30))
+    return Pipeline(settings, detector).process(message or {'raw': True}, codec, '/front')
+
+
+def test_a_frame_with_people_leaves_redacted():
+    codec = FakeCodec(widen=2)
+    outcome = run(codec, settings=SETTINGS.changed(method='blur', strength=0.7, input_size=640))
+    assert outcome.status == 'anonymized'
+    assert outcome.message == {'redacted': (Region(8, 10, 22, 30),)}
+    # What is reported is what was obscured, not what was asked for.
+    assert outcome.regions == (Region(8, 10, 22, 30),)
+    assert outcome.note == 'noted'
+    assert (outcome.width, outcome.height) == (60, 40)
+    assert len(outcome.detections) == 1
+    assert codec.calls == ['decode', 'redact']
+    assert codec.asked == ('blur', 0.7)
+    assert codec.least_size == 640
+
+
+def test_a_frame_without_people_leaves_as_the_same_object():
+    message = {'raw': True}
+    codec = FakeCodec()
+    outcome = run(codec, FakeDetector(), message=message)
+    assert outcome.status == 'untouched'
+    assert outcome.message is message
+    assert outcome.regions == ()
+    assert codec.calls == ['decode']
+
+
+def test_the_detector_is_shown_the_frame_and_its_threshold():
+    seen = []
+
+    class Asking(FakeDetector):
+        def detect(self, frame, score_threshold):
+            seen.append((frame.source, frame.width, score_threshold))
+            return detections()
+
+    run(detector=Asking(), settings=SETTINGS.changed(score_threshold=0.33))
+    assert seen == [('/front', 60, 0.33)]
+
+
+def test_padding_widens_outward_and_is_clipped_to_the_frame():
+    outcome = run(
+        detector=FakeDetector((0.5, 0.5, 10.5, 20.5)), settings=SETTINGS.changed(padding=0.1)
+    )
+    # 10 x 20 grown by 1 and 2 on every side: -0.5..11.5, -1.5..22.5.
+    assert outcome.regions == (Region(0, 0, 12, 23),)
+
+
+FAILURES = {
+    'decode': ('decode', FrameError('told to fail')),
+    'decode by surprise': ('decode', ValueError('surprise')),
+    'encoding': ('decode', UnsupportedEncodingError('told to fail')),
+    'redaction': ('redact', RedactionError('told to fail')),
+    'redaction by surprise': ('redact', MemoryError()),
+    'redaction index': ('redact', IndexError('surprise')),
+}
+
+
+@pytest.mark.parametrize('on_failure', ['drop', 'blackout'])
+@pytest.mark.parametrize('name', FAILURES)
+def test_whatever_fails_the_message_does_not_leave(name, on_failure):
+    place, error = FAILURES[name]
+    message = {'raw': True}
+    codec = FakeCodec((place,), error)
+    outcome = run(codec, settings=SETTINGS.changed(on_failure=on_failure), message=message)
+    assert outcome.message is not message
+    if on_failure == 'drop':
+        assert outcome.status == 'dropped'
+        assert outcome.message is None
+        assert 'blacked_out' not in codec.calls
+    else:
+        assert outcome.status == 'blacked_out'
+        assert outcome.message == {'black': True}
+    assert outcome.cause == name.split()[0]
+    assert outcome.regions == ()
+    assert outcome.reason
+    if 'surprise' in name:
+        assert type(error).__name__ in outcome.reason
+
+
+@pytest.mark.parametrize('name', FAILURES)
+def test_a_frame_that_can_not_even_be_blacked_out_is_dropped(name):
+    place, error = FAILURES[name]
+    codec = FakeCodec((place, 'blacked_out'), error)
+    outcome = run(codec, settings=SETTINGS.changed(on_failure='blackout'))
+    assert outcome.status == 'dropped'
+    assert outcome.message is None
+    assert outcome.cause == name.split()[0]
+
+
+def answers():
+    person = detections((10, 10, 20, 30))
+    yield 'raises', DetectorError('told to fail')
+    yield 'raises by surprise', RuntimeError('CUDA is gone')
+    yield 'nothing', None
+    yield 'boxes alone', person.xyxy
+    yield 'inside out', detections((20, 10, 10, 30))
+    yield 'upside down', detections((10, 30, 20, 10))
+    yield 'right of the frame', detections((60, 0, 70, 10))
+    yield 'below the frame', detections((0, 40, 10, 50))
+    yield 'left of the frame', detections((-10, 0, 0, 10))
+    yield 'above the frame', detections((0, -10, 10, 0))
+    yield 'one sound and one outside', detections((10, 10, 20, 30), (600, 0, 640, 20))
+    yield 'other names', detections((10, 10, 20, 30), names=('human',))
+    yield 'other names, empty', detections(names=('human',))
+    yield 'normalised to thousands', detections((1e6, 1e6, 2e6, 2e6))
+
+
+@pytest.mark.parametrize(('name', 'answer'), answers(), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize('on_failure', ['drop', 'blackout'])
+def test_a_detector_that_did_not_judge_lets_nothing_out(name, answer, on_failure):
+    def tell(frame):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    message = {'raw': True}
+    outcome = run(
+        detector=FakeDetector(answer=tell),
+        settings=SETTINGS.changed(on_failure=on_failure),
+        message=message,
+    )
+    assert outcome.cause == 'detector', name
+    assert outcome.message is not message
+    assert outcome.status == {'drop': 'dropped', 'blackout': 'blacked_out'}[on_failure]
+    assert outcome.reason
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_a_detector_that_answers_nan_lets_nothing_out(bad):
+    outcome = run(detector=FakeDetector((10, 10, bad, 30)))
+    assert (outcome.status, outcome.cause) == ('dropped', 'detector')
+    assert 'finite' in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ('box', 'region'),
+    [
+        ((-20, -20, 1, 1), (0, 0, 1, 1)),
+        ((59.5, 39.5, 80, 80), (59, 39, 60, 40)),
+        ((-5, -5, 100, 100), (0, 0, 60, 40)),
+        ((30.2, 20.2, 30.4, 20.4), (30, 20, 31, 21)),
+    ],
+)
+def test_a_box_at_the_edge_is_obscured_to_the_last_row_and_column(box, region):
+    outcome = run(detector=FakeDetector(box))
+    assert outcome.status == 'anonymized'
+    assert outcome.regions == (Region(*region),)
+
+
+def test_only_the_wanted_classes_are_obscured():
+    names = ('dog', 'person', 'car')
+    both = detections((0, 0, 9, 9), (20, 20, 30, 30), names=names, ids=[1, 2])
+    detector = FakeDetector(answer=lambda frame: both, names=names)
+    assert run(detector=detector).regions == (Region(0, 0, 9, 9),)
+    everything = SETTINGS.changed(classes=('person', 'car'))
+    assert len(run(detector=detector, settings=everything).regions) == 2
+    assert run(detector=detector, settings=SETTINGS.changed(classes=('dog',))).status == 'untouched'
+
+
+def test_a_box_outside_the_frame_is_a_failure_whatever_its_class():
+    names = ('person', 'dog')
+    stray = detections((0, 0, 9, 9), (900, 0, 950, 9), names=names, ids=[0, 1])
+    outcome = run(detector=FakeDetector(answer=lambda frame: stray, names=names))
+    assert outcome.cause == 'detector'
+
+
+def test_a_class_that_the_model_lacks_is_refused():
+    with pytest.raises(ConfigError) as raised:
+        Pipeline(SETTINGS.changed(classes=('person', 'rider')), FakeDetector())
+    assert "'rider'" in str(raised.value)
+    assert 'person' in str(raised.value)
+    pipeline = Pipeline(SETTINGS, FakeDetector())
+    with pytest.raises(ConfigError):
+        pipeline.settings = SETTINGS.changed(classes=('rider',))
+    assert pipeline.settings == SETTINGS
+
+
+def test_settings_take_effect_with_the_next_frame():
+    pipeline = Pipeline(SETTINGS, FakeDetector((10, 10, 20, 30)))
+    codec = FakeCodec()
+    pipeline.process({}, codec, '/front')
+    assert codec.asked == ('blackout', 0.5)
+    pipeline.settings = SETTINGS.changed(method='pixelate')
+    pipeline.process({}, codec, '/front')
+    assert codec.asked == ('pixelate', 0.5)
+
+
+def test_a_frame_in_work_keeps_its_settings():
+    def change(frame):
+        pipeline.settings = SETTINGS.changed(method='pixelate', on_failure='blackout')
+        return detections((10, 10, 20, 30))
+
+    pipeline = Pipeline(SETTINGS, FakeDetector(answer=change))
+    codec = FakeCodec()
+    pipeline.process({}, codec, '/front')
+    assert codec.asked == ('blackout', 0.5)
+
+
+def test_holding_is_per_source_and_can_be_forgotten():
+    people = [detections((10, 10, 20, 30))]
+    detector = FakeDetector(answer=lambda frame: people[0])
+    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), detector)
+
+    def status(source, stamp_ms):
+        return pipeline.process({'stamp': stamp_ms * 1_000_000}, FakeCodec(), source).status
+
+    assert [status('/a', 0), status('/c', 0)] == ['anonymized', 'anonymized']
+    people[0] = detections()
+    assert status('/a', 100) == 'anonymized'
+    assert status('/b', 100) == 'untouched'
+    pipeline.forget('/a')
+    pipeline.forget('/never seen')
+    assert status('/a', 200) == 'untouched'
+    assert status('/c', 200) == 'anonymized'
+    pipeline.forget()
+    assert status('/c', 300) == 'untouched'
+
+
+def test_a_person_stays_held_through_a_frame_that_failed():
+    answer = [detections((10, 10, 20, 30))]
+
+    def tell(frame):
+        if answer[0] is None:
+            raise DetectorError('told to fail')
+        return answer[0]
+
+    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), FakeDetector(answer=tell))
+    seen = []
+    for stamp_ms, told in enumerate([answer[0], None, detections()]):
+        answer[0] = told
+        outcome = pipeline.process({'stamp': stamp_ms * 1_000_000}, FakeCodec(), '/a')
+        seen.append(outcome.status)
+    assert seen == ['anonymized', 'dropped', 'anonymized']
+
+
+def test_an_interrupt_is_not_swallowed():
+    def interrupt(frame):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(detector=FakeDetector(answer=interrupt))
+
+
+def test_every_status_is_one_of_the_four():
+    outcomes = [
+        run(),
+        run(detector=FakeDetector()),
+        run(FakeCodec(('decode',))),
+        run(FakeCodec(('decode',)), settings=SETTINGS.changed(on_failure='blackout')),
+    ]
+    assert {outcome.status for outcome in outcomes} == set(STATUSES)
+
+
+def test_a_real_message_through_all_steps():
+    pixels = noise(40, 60)
+    message = image(pixels, padding=5, stamp=Stamp(3, 4))
+    before = rows_of(message)
+    pipeline = Pipeline(SETTINGS, FakeDetector((10, 10, 20, 30)))
+    outcome = pipeline.process(message, ImageCodec(), '/front')
+    assert outcome.message is message
+    after = pixels_of(message)
+    assert not after[10:30, 10:20].any()
+    after[10:30, 10:20] = pixels[10:30, 10:20]
+    assert np.array_equal(after, pixels)
+    assert np.array_equal(rows_of(message)[:, 180:], before[:, 180:])

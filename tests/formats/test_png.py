@@ -1,0 +1,236 @@
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from samples.images import decoded, noise, png_bytes
+
+from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
+from anonymizer_node.core.redaction import REDACTORS
+from anonymizer_node.formats import png
+
+KINDS = {
+    'grey': (1, np.uint8),
+    'colour': (3, np.uint8),
+    'alpha': (4, np.uint8),
+    'deep grey': (1, np.uint16),
+    'deep colour': (3, np.uint16),
+    'deep alpha': (4, np.uint16),
+}
+
+
+def picture(kind, height=31, width=45):
+    channels, dtype = KINDS[kind]
+    random = np.random.default_rng(5)
+    return random.integers(1, np.iinfo(dtype).max, (height, width, channels), dtype)
+
+
+def chunk(kind: bytes, content: bytes, crc: int | None = None) -> bytes:
+    crc = zlib.crc32(kind + content) if crc is None else crc
+    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', crc)
+
+
+def chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    found, position = [], 8
+    while position < len(data):
+        length = struct.unpack('>I', data[position : position + 4])[0]
+        found.append((data[position + 4 : position + 8], data[position + 8 : position + 8 + length]))
+        position += 12 + length
+    return found
+
+
+def built(chunks) -> bytes:
+    return png.SIGNATURE + b''.join(chunk(kind, content) for kind, content in chunks)
+
+
+def header(width, height, depth=8, colour=2) -> bytes:
+    return struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_detector_is_shown_eight_bits(kind):
+    pixels = picture(kind)
+    shown, encoding, width, height = png.decode(png_bytes(pixels), 64)
+    assert (width, height) == (45, 31)
+    assert shown.dtype == np.uint8
+    assert encoding == {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}[pixels.shape[2]]
+    if pixels.dtype == np.uint16:
+        pixels = pixels // 256
+    assert np.array_equal(shown, pixels)
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+@pytest.mark.parametrize('kind', KINDS)
+def test_every_pixel_outside_keeps_its_value_and_depth(kind, method):
+    pixels = picture(kind)
+    region = Region(10, 7, 45, 31)
+    data, regions, note = png.redact(png_bytes(pixels), [region], method, 0.5)
+    after = decoded(data)
+    assert regions == (region,)
+    assert note == ''
+    assert after.dtype == pixels.dtype
+    assert after.shape == pixels.shape
+    assert np.array_equal(after[:7], pixels[:7])
+    assert np.array_equal(after[:, :10], pixels[:, :10])
+    inside = after[7:, 10:]
+    if method == 'blackout':
+        full = np.iinfo(pixels.dtype).max
+        black = {1: (0,), 3: (0, 0, 0), 4: (0, 0, 0, full)}[pixels.shape[2]]
+        assert (inside == np.array(black)).all()
+    else:
+        assert not np.array_equal(inside, pixels[7:, 10:])
+        assert inside.std() < pixels.std() / 2
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_blacked_out_keeps_size_channels_and_depth(kind):
+    pixels = picture(kind)
+    black = decoded(png.blacked_out(png_bytes(pixels)))
+    assert black.shape == pixels.shape
+    assert black.dtype == pixels.dtype
+    assert not black[:, :, :3].any()
+    if pixels.shape[2] == 4:
+        assert (black[:, :, 3] == np.iinfo(pixels.dtype).max).all()
+
+
+def test_one_pixel():
+    data = png_bytes(noise(1, 1))
+    after, _, _ = png.redact(data, [Region(0, 0, 1, 1)], 'blackout', 0.5)
+    assert not decoded(after).any()
+
+
+def test_text_and_thumbnails_are_not_taken_over():
+    chunks = chunks_of(png_bytes(noise(20, 20)))
+    face = b'the face of somebody'
+    chunks[1:1] = [(b'tEXt', b'Comment\0' + face), (b'eXIf', b'II*\0' + face)]
+    data = built(chunks)
+    png.decode(data, 64)
+    after, _, _ = png.redact(data, [Region(0, 0, 5, 5)], 'blackout', 0.5)
+    assert face not in after
+    assert face not in png.blacked_out(data)
+    assert {kind for kind, _ in chunks_of(after)} == {b'IHDR', b'IDAT', b'IEND'}
+
+
+def test_a_turned_exif_orientation_does_not_move_the_regions():
+    pixels = noise(20, 30)
+    exif = b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
+    chunks = chunks_of(png_bytes(pixels))
+    chunks[1:1] = [(b'eXIf', exif)]
+    shown, _, width, height = png.decode(built(chunks), 64)
+    assert (width, height) == (30, 20)
+    assert np.array_equal(shown, pixels)
+    after = decoded(png.redact(built(chunks), [Region(0, 0, 3, 5)], 'blackout', 0.5)[0])
+    pixels[:5, :3] = 0
+    assert np.array_equal(after, pixels)
+
+
+def test_a_palette_is_shown_in_its_colours():
+    colours = bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
+    rows = b''.join(b'\0' + bytes([index % 4 for index in range(6)]) for _ in range(5))
+    data = built(
+        [
+            (b'IHDR', header(6, 5, 8, 3)),
+            (b'PLTE', colours),
+            (b'IDAT', zlib.compress(rows)),
+            (b'IEND', b''),
+        ]
+    )
+    shown, encoding, _, _ = png.decode(data, 64)
+    assert encoding == 'bgr8'
+    assert shown[0, :4].tolist() == [[0, 0, 255], [0, 255, 0], [255, 0, 0], [9, 9, 9]]
+    after = decoded(png.redact(data, [Region(0, 0, 2, 5)], 'blackout', 0.5)[0])
+    assert not after[:, :2].any()
+    assert np.array_equal(after[:, 2:], shown[:, 2:])
+
+
+@pytest.mark.parametrize('channels', [1, 2])
+def test_grey_of_few_bits_and_with_alpha(channels):
+    rows = b''.join(b'\0' + bytes(range(10, 10 + 4 * channels)) for _ in range(3))
+    colour = {1: 0, 2: 4}[channels]
+    data = built(
+        [(b'IHDR', header(4, 3, 8, colour)), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')]
+    )
+    shown, encoding, _, _ = png.decode(data, 64)
+    assert encoding == {1: 'mono8', 2: 'bgra8'}[channels]
+    assert shown[0, :, 0].tolist() == list(range(10, 10 + 4 * channels, channels))
+
+
+@pytest.mark.parametrize('keep', [8, 9, 20, 33, 100, -1, -4, -8, -12, -13])
+def test_a_file_cut_off_is_refused(keep):
+    data = png_bytes(noise(40, 40))[:keep]
+    for work in (lambda: png.decode(data, 64), lambda: png.blacked_out(data)):
+        with pytest.raises(FrameError):
+            work()
+    with pytest.raises(FrameError):
+        png.redact(data, [Region(0, 0, 1, 1)], 'blackout', 0.5)
+
+
+def test_a_picture_whose_rows_end_early_is_not_shown_in_part():
+    rows = b''.join(b'\0' + bytes(3 * 40) for _ in range(20))
+    for content in (zlib.compress(rows), zlib.compress(rows + bytes(2000))[:-8]):
+        data = built([(b'IHDR', header(40, 40)), (b'IDAT', content), (b'IEND', b'')])
+        with pytest.raises(FrameError):
+            png.decode(data, 64)
+
+
+def test_a_flipped_bit_is_refused():
+    data = bytearray(png_bytes(noise(40, 40)))
+    data[len(data) // 2] ^= 0x10
+    with pytest.raises(FrameError):
+        png.decode(bytes(data), 64)
+
+
+def test_an_animated_picture_is_refused():
+    chunks = chunks_of(png_bytes(noise(20, 20)))
+    chunks[1:1] = [(b'acTL', struct.pack('>II', 2, 0))]
+    with pytest.raises(UnsupportedEncodingError, match='animated'):
+        png.decode(built(chunks), 64)
+
+
+def test_what_follows_the_picture_is_not_let_through():
+    data = png_bytes(noise(20, 20))
+    second = png_bytes(noise(20, 20, seed=9))
+    with pytest.raises(FrameError, match=f'followed by {len(second)} bytes'):
+        png.decode(data + second, 64)
+    # Zeros to fill up a buffer of fixed size are no content.
+    png.decode(data + bytes(100), 64)
+    after, _, _ = png.redact(data + bytes(100), [Region(0, 0, 1, 1)], 'blackout', 0.5)
+    assert chunks_of(after)[-1][0] == b'IEND'
+
+
+@pytest.mark.parametrize(
+    ('width', 'height'), [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (0, 10), (10, 0)]
+)
+def test_a_bomb_is_refused_by_its_size_before_anything_is_allocated(width, height, monkeypatch):
+    def never(*args):
+        raise AssertionError('decoded')
+
+    monkeypatch.setattr(cv2, 'imdecode', never)
+    data = built([(b'IHDR', header(width, height)), (b'IDAT', b''), (b'IEND', b'')])
+    with pytest.raises(FrameError, match=f'{width}x{height}'):
+        png.decode(data, 64)
+
+
+@pytest.mark.parametrize(
+    'chunks',
+    [
+        [],
+        [(b'IEND', b'')],
+        [(b'IDAT', b''), (b'IHDR', header(2, 2)), (b'IEND', b'')],
+        [(b'IHDR', header(2, 2)), (b'IEND', b'')],
+        [(b'IHDR', b''), (b'IEND', b'')],
+        [(b'IHDR', header(2, 2)), (b'IHDR', header(3, 3)), (b'IEND', b'')],
+    ],
+    ids=str,
+)
+def test_chunks_that_make_no_picture_are_refused(chunks):
+    with pytest.raises(FrameError):
+        png.decode(built(chunks), 64)
+
+
+def test_a_chunk_longer_than_the_file_is_refused():
+    data = png_bytes(noise(20, 20))
+    with pytest.raises(FrameError):
+        png.decode(data[:33] + b'\xff\xff\xff\xf0' + data[37:], 64)
