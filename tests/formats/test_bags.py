@@ -3,7 +3,12 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from rosbags.interfaces import QosDurability, QosReliability
+from rosbags.interfaces import (
+    MessageDefinition,
+    MessageDefinitionFormat,
+    QosDurability,
+    QosReliability,
+)
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
@@ -21,6 +26,7 @@ from samples.bags import (
 from samples.images import Stamp, image, noise
 
 from anonymizer_node.core.errors import FrameError, InputError
+from anonymizer_node.formats import bags
 from anonymizer_node.formats.bags import UNKNOWN_HASH, BagReader, BagWriter, Leaf, qos_profile
 
 OWN = 'vendor_msgs/msg/Reading'
@@ -214,6 +220,21 @@ def test_an_image_topic_without_definition_is_read_as_images_are(tmp_path):
         assert reader.decode(IMAGE, found.data).data.tobytes() == bytes(message.data)
 
 
+def test_two_definitions_of_one_type_are_no_trouble():
+    """A bag merged from two: one recorder knew the type, the other didn't."""
+    kind = MessageDefinitionFormat
+    store = bags._typestore(
+        [
+            (OWN, MessageDefinition(kind.NONE, '')),
+            (OWN, MessageDefinition(kind.MSG, '')),
+            (OWN, MessageDefinition(kind.MSG, 'uint8[] data\n')),
+            (OWN, MessageDefinition(kind.IDL, 'uint8[] data\n')),
+            (OWN, MessageDefinition(kind.MSG, '  \n')),
+        ]
+    )
+    assert [name for name, _ in store.fielddefs[OWN][1]] == ['data']
+
+
 def test_the_bag_s_own_definition_is_the_one_that_counts(tmp_path):
     with BagWriter(tmp_path / 'bag') as writer:
         writer.add_topic('/own', OWN, definition=OWN_TEXT)
@@ -225,6 +246,21 @@ def test_the_bag_s_own_definition_is_the_one_that_counts(tmp_path):
     assert leaves['units.blob'].most == 0
     assert leaves['units.blob'].within == (OWN, 'vendor_msgs/msg/Unit')
     assert leaves['header.frame_id'].within == (OWN, 'std_msgs/msg/Header')
+
+
+def test_a_usual_type_of_another_release_is_read_by_its_own_definition(tmp_path):
+    with BagWriter(tmp_path / 'bag') as writer:
+        topic = writer.add_topic('/log', STRING, definition='uint32 level\nstring data\n')
+        writer.write(topic, 1, b'\0\1\0\0' + b'\7\0\0\0' + b'\3\0\0\0hi\0')
+        writer.add_topic('/image', IMAGE)
+    with BagReader(tmp_path / 'bag') as reader:
+        (message,) = reader.messages()
+        decoded = reader.decode(STRING, message.data)
+        assert (decoded.level, decoded.data) == (7, 'hi')
+        assert len(reader.leaves(IMAGE)) > 5
+    # And it stays with that bag.
+    with BagReader(write_bag(tmp_path / 'other', strings(1))) as reader:
+        assert [leaf.path for leaf in reader.leaves(STRING)] == ['data']
 
 
 def test_definitions_in_idl_are_read_and_kept(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from samples.jpegs import exif, scene_jpeg, segment, shown, with_segments
 
 from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.jpeg_frame import Segment, segments
 from anonymizer_node.formats.jpeg_segments import MOST_UNREAD, kept
@@ -139,8 +140,18 @@ def test_colour_profile_adobe_and_short_comments_stay_as_they_were():
     assert application_data(after) == application_data(data)
 
 
-@pytest.mark.parametrize('trailing', [b'\0' * 500, b'junk', b'\xff' * 9, SOMEBODY[3:]])
-def test_what_lies_behind_the_picture_is_left_out(trailing):
+@pytest.mark.parametrize(
+    'trailing',
+    [b'junk', SOMEBODY[3:], b'\0\0' + SOMEBODY],
+    ids=['junk', 'headless picture', 'padded picture'],
+)
+def test_what_nobody_looked_at_behind_the_picture_is_refused(trailing):
+    with pytest.raises(FrameError, match='Behind the picture'):
+        jpeg.decode(scene_jpeg(64, 64) + trailing, 512)
+
+
+@pytest.mark.parametrize('trailing', [b'\0' * 500, b'\xff' * 9])
+def test_padding_behind_the_picture_is_left_out(trailing):
     plain = scene_jpeg(64, 64)
     assert jpeg.decode(plain + trailing, 512)[2:] == (64, 64)
     assert redacted(plain + trailing) == redacted(plain)

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from anonymizer_node.core.config import Option, options
 
@@ -24,14 +25,16 @@ def main(args: argparse.Namespace) -> int:
     if args.yaml:
         print(as_yaml(), end='')
         return 0
-    table = Table(box=None, pad_edge=False)
-    for heading in ('setting', 'default', 'allowed', 'live', 'what'):
-        table.add_column(heading, overflow='fold', no_wrap=heading == 'setting')
+    table = Table(box=None, pad_edge=False, expand=False)
+    table.add_column('setting', no_wrap=True)
+    table.add_column('default', overflow='fold', max_width=20)
+    table.add_column('what it does')
     for name, (default, option) in options().items():
-        table.add_row(
-            name, shown(default), allowed(option), 'yes' if option.live else '', option.help
-        )
-    Console().print(table, markup=False)
+        bounds = allowed(option)
+        more = [f'[{bounds}]'] if bounds else []
+        more += ['Can change while the node runs.'] if option.live else []
+        table.add_row(name, shown(default), Text(' '.join([option.help, *more])))
+    Console().print(table)
     return 0
 
 

@@ -12,13 +12,14 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from rosbags.interfaces import (
     Connection,
+    MessageDefinition,
     MessageDefinitionFormat,
     Nodetype,
     Qos,
@@ -198,7 +199,9 @@ class BagReader:
             return None
 
     def _describe(self, reader: Reader) -> None:
-        self.types = _typestore(reader.connections)
+        self.types = _typestore(
+            {(connection.msgtype, connection.msgdef) for connection in reader.connections}
+        )
         topics = []
         for connection in reader.connections:
             topic = Topic(
@@ -390,29 +393,34 @@ def qos_profile(reliable: bool, depth: int = 10, latched: bool = False) -> Qos:
     )
 
 
-def _typestore(connections: Sequence[Connection]) -> Typestore:
+def _typestore(definitions: Collection[tuple[str, MessageDefinition]]) -> Typestore:
     """The types of a bag by its own definitions, and the usual ones where it has none.
 
     A definition that is blank or can't be parsed is none: recorders write an empty text for a type
     that they don't know, and read as a definition it would be one of a message without fields.
     """
-    known: dict[str, Any] = dict(get_typestore(Stores.LATEST).fielddefs)
-    for connection in connections:
-        if connection.msgdef.data.strip():
+    own: dict[str, Any] = {}
+    for msgtype, definition in definitions:
+        if definition.data.strip():
             with contextlib.suppress(TypesysError):
-                known.update(_types_of(connection))
-    store = get_typestore(Stores.EMPTY)
-    store.register(known)
+                own.update(_types_of(msgtype, definition))
+    store = get_typestore(Stores.LATEST)
+    usual = dict(store.fielddefs)
+    try:
+        store.register(own)
+    except TypesysError:
+        # One of the usual types was another one in the release that recorded the bag.
+        store = get_typestore(Stores.EMPTY)
+        store.register({**usual, **own})
     return store
 
 
-def _types_of(connection: Connection) -> dict[str, Any]:
-    text = connection.msgdef.data
-    if connection.msgdef.format == MessageDefinitionFormat.MSG:
-        return dict(get_types_from_msg(text, connection.msgtype))
+def _types_of(msgtype: str, definition: MessageDefinition) -> dict[str, Any]:
+    if definition.format == MessageDefinitionFormat.MSG:
+        return dict(get_types_from_msg(definition.data, msgtype))
     types: dict[str, Any] = {}
-    if connection.msgdef.format == MessageDefinitionFormat.IDL:
-        for part in filter(None, text.split(_IDL_SEPARATOR)):
+    if definition.format == MessageDefinitionFormat.IDL:
+        for part in filter(None, definition.data.split(_IDL_SEPARATOR)):
             types.update(get_types_from_idl(re.sub(r'\AIDL: .*\n', '', part)))
     return types
 

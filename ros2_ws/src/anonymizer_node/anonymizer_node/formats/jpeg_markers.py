@@ -87,10 +87,11 @@ def parse(data: bytes) -> Picture:
     for component in header.components:
         if component.table not in tables:
             raise FrameError(f'A JPEG lacks its quantisation table {component.table}.')
-    if b'\xff\xd8\xff' in data[end:]:
+    # A driver's buffer may end in the tail of an older frame, or a file in a second picture.
+    if data[end:].strip(b'\0\xff'):
         raise FrameError(
-            f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there is another one, '
-            'which nobody would look at. Have the driver send one picture in a message.'
+            f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there are bytes that '
+            'nobody would look at. Have the driver send one picture in a message and no more.'
         )
     return Picture(header, tables, tuple(found))
 
