@@ -14,7 +14,7 @@ class InputError(AnonymizerError):
 
 
 class ModelError(AnonymizerError):
-    """A model file can't be trusted or used: absent, altered, or not the detector it claims to be."""
+    """A model file can't be used: absent, altered, or not the detector that it claims to be."""
 
 
 class FrameError(AnonymizerError):

@@ -86,7 +86,7 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]
     area_a = np.clip(a[:, 2:] - a[:, :2], 0, None).prod(axis=1)
     area_b = np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1)
     union = area_a[:, None] + area_b[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
 def nms(
@@ -137,14 +137,10 @@ def to_regions(xyxy: Float32Array, width: int, height: int) -> tuple[Region, ...
     bounds = np.array([width, height, width, height])
     outward = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1)
     clipped = np.clip(outward, 0, bounds).astype(np.int64)
-    return tuple(
-        Region(*row) for row in clipped.tolist() if row[2] > row[0] and row[3] > row[1]
-    )
+    return tuple(Region(*row) for row in clipped.tolist() if row[2] > row[0] and row[3] > row[1])
 
 
-def aligned(
-    region: Region, step_x: int, step_y: int, width: int, height: int
-) -> Region:
+def aligned(region: Region, step_x: int, step_y: int, width: int, height: int) -> Region:
     """A region widened outward to a grid, clipped to the frame (blocks, chroma samples)."""
     return Region(
         region.x0 // step_x * step_x,

@@ -125,13 +125,24 @@ class Pipeline:
             detections = self.detector.detect(frame, settings.score_threshold)
             boxes = _wanted(detections, frame, self.detector.names, settings.classes)
             regions = self._regions(frame, boxes, settings)
-            size = {'width': frame.width, 'height': frame.height}
             if not regions:
-                return Outcome('untouched', message, detections=detections, **size)
+                return Outcome(
+                    'untouched',
+                    message,
+                    detections=detections,
+                    width=frame.width,
+                    height=frame.height,
+                )
             step = 'redaction'
             done = codec.redact(message, frame, regions, settings.method, settings.strength)
             return Outcome(
-                'anonymized', done.message, done.regions, detections, note=done.note, **size
+                'anonymized',
+                done.message,
+                done.regions,
+                detections,
+                note=done.note,
+                width=frame.width,
+                height=frame.height,
             )
         except UnsupportedEncodingError as error:
             return _failed(message, codec, settings, 'encoding', error)

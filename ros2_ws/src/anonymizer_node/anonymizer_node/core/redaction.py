@@ -91,7 +91,7 @@ def _blur(patch: NDArray[Any], black: tuple[int, ...], strength: float) -> NDArr
     smooth = cv2.resize(
         np.rint(means).astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR
     )
-    return np.rint(smooth.reshape(rows, columns, channels)).astype(patch.dtype)
+    return np.asarray(np.rint(smooth.reshape(rows, columns, channels)), patch.dtype)
 
 
 REDACTORS: Mapping[str, Redactor] = {

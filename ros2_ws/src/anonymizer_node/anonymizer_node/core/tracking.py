@@ -17,7 +17,7 @@ GROWTH_PER_SECOND = 0.5
 """How fast an unseen track's box widens on every side, as a share of its size, per second."""
 
 MOST_TRACKS = 256
-"""More are not held: under a driver that never sets the stamp no time passes, and none would end."""
+"""More are not held: under a driver that never sets the stamp no time passes, none would end."""
 
 
 @dataclass
@@ -76,9 +76,7 @@ class Tracker:
             (M, 4) float32: the N boxes as they came, then those of the tracks held.
         """
         hold_ns = int(hold_seconds * 1e9)
-        self._tracks = [
-            track for track in self._tracks if abs(stamp_ns - track.seen_ns) <= hold_ns
-        ]
+        self._tracks = [track for track in self._tracks if abs(stamp_ns - track.seen_ns) <= hold_ns]
 
         unseen = self._match(stamp_ns, xyxy.astype(np.float64))
         if not unseen:
@@ -105,9 +103,7 @@ class Tracker:
                     free.discard(column)
                     _continue(tracks[row], boxes[column], stamp_ns)
         lost = [tracks[row] for row in sorted(unseen)]
-        tracks.extend(
-            Track(boxes[column], np.zeros(4), stamp_ns) for column in sorted(free)
-        )
+        tracks.extend(Track(boxes[column], np.zeros(4), stamp_ns) for column in sorted(free))
         self._tracks = sorted(tracks, key=lambda track: track.seen_ns)[-MOST_TRACKS:]
         return lost
 
