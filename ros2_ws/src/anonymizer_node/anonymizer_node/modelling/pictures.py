@@ -1,0 +1,67 @@
+"""Pictures to calibrate and compare with: from a folder, letterboxed as the detector does it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from anonymizer_node.core.datatypes import UInt8Array
+from anonymizer_node.core.encodings import resized_bgr
+from anonymizer_node.core.errors import InputError
+from anonymizer_node.core.geometry import Letterbox
+
+_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png')
+
+
+def choose(folder: Path, count: int, seed: int) -> list[Path]:
+    """Pick pictures of a folder at random, the same ones every time.
+
+    Args:
+        folder: Holding .jpg, .jpeg, .png or .bmp files.
+        count: How many at most.
+        seed: Of the choice.
+
+    Returns:
+        Paths sorted by name.
+
+    Raises:
+        InputError: If the folder has no picture, or isn't one.
+    """
+    if not folder.is_dir():
+        raise InputError(f'{str(folder)!r} is no folder; give one with pictures of people.')
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise InputError(
+            f'{str(folder)!r} has no picture ({", ".join(_SUFFIXES)}); give a folder with some, '
+            'people among them.'
+        )
+    if len(found) <= count:
+        return found
+    return sorted(random.Random(seed).sample(found, count))  # noqa: S311
+
+
+def load(path: Path, input_size: int) -> UInt8Array:
+    """Read a picture as the detector sees it.
+
+    Args:
+        path: Of the picture.
+        input_size: Longer side of the result, pixels; the shorter one follows the picture.
+
+    Returns:
+        (height, width, 3) uint8 BGR, in the middle of black, both sizes multiples of 32.
+
+    Raises:
+        InputError: If it can't be decoded.
+    """
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
+    box = Letterbox.fit(picture.shape[1], picture.shape[0], input_size)
+    canvas = np.zeros((box.input_height, box.input_width, 3), np.uint8)
+    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = resized_bgr(
+        picture, 'bgr8', box.width, box.height
+    )
+    return canvas
