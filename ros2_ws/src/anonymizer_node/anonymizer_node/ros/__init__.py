@@ -1,0 +1,1 @@
+"""The ROS 2 side. The only wing that imports rclpy."""

@@ -1,0 +1,172 @@
+"""One camera: its subscription, its publisher, and what happens to a frame between the two."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
+from anonymizer_node.ros.announcer import Announcer
+from anonymizer_node.ros.intake import EXPECTED, INACTIVE, INTERNAL, OVERRUN, RATE, Intake
+from anonymizer_node.ros.qos import input_qos, message_class, output_qos
+from anonymizer_node.ros.throttle import Throttle
+from anonymizer_node.ros.topics import CameraPlan
+
+SUBSCRIPTION_DEPTH = 5
+"""DDS drops without a word what doesn't fit here, so there is room for when the executor is late.
+Of what it hands over only the newest waits for the detector, and the rest is counted."""
+
+PUBLISHER_DEPTH = 5
+
+OLDEST_PLAUSIBLE_MS = 60_000.0
+"""A frame older than this, or from the future, has a stamp of some other clock: no age is told."""
+
+
+class Camera:
+    """One image topic.
+
+    The executor's thread calls `open` and `close` and receives; the worker's thread calls `serve`.
+
+    Attributes:
+        index: Of this camera in the node.
+        plan: The topics.
+        intake: The frame that waits, and the books.
+        wake: Called when a frame waits.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        index: int,
+        plan: CameraPlan,
+        pipeline: Pipeline,
+        announcer: Announcer,
+    ) -> None:
+        """Closed at first.
+
+        Args:
+            node: Owner of the topics.
+            index: Of this camera in the node.
+            plan: The topics.
+            pipeline: Shared by all cameras; only `serve` uses it to process.
+            announcer: Told of every frame published.
+        """
+        self.index = index
+        self.plan = plan
+        self.intake = Intake()
+        self.wake: Callable[[], None] = lambda: None
+        self._node = node
+        self._pipeline = pipeline
+        self._source = plan.input_name
+        self._codec = CODECS[plan.type_name]
+        self._log_due = Throttle(interval_s=10.0)
+        self._announcer = announcer
+        self._subscription: Any = None
+        self._publisher: Any = None
+        self._gate = threading.Lock()
+
+    def open(self) -> None:
+        """Make the topics and take frames."""
+        kind = message_class(self.plan.type_name)
+        overridable = QoSOverridingOptions.with_default_policies()
+        self._publisher = self._node.create_lifecycle_publisher(
+            kind,
+            self.plan.output,
+            output_qos(PUBLISHER_DEPTH),
+            qos_overriding_options=overridable,
+        )
+        self._subscription = self._node.create_subscription(
+            kind,
+            self.plan.input,
+            self._receive,
+            input_qos(SUBSCRIPTION_DEPTH),
+            qos_overriding_options=overridable,
+        )
+        self.intake.open()
+
+    def close(self) -> None:
+        """After this returned nothing is published, whatever the worker is at."""
+        self.intake.close()
+        with self._gate:
+            publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            self._node.destroy_lifecycle_publisher(publisher)
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a frame waits."""
+        return self.intake.has_waiting
+
+    def serve(self) -> None:
+        """Process the frame that waits, and publish what came of it."""
+        message = self.intake.take()
+        if message is None:
+            return
+        done: Outcome | None = None
+        age_ms = None
+        try:
+            done = self._publish(self._pipeline.process(message, self._codec, self._source))
+            if done.message is not None:
+                age_ms = self._age_ms(done.message)
+                self._announcer.tell(done, self._codec, self.plan.output_name, self.index)
+        except Exception as error:  # The worker serves other cameras too, and must not end.
+            done = done or self._unexpected(error)
+        self.intake.settle(done, self._people(done), age_ms)
+        self._log(done.status, done.cause, done.reason)
+
+    def _publish(self, outcome: Outcome) -> Outcome:
+        """The one place at which images leave. Returns what became of the frame."""
+        if outcome.message is None:
+            return outcome
+        with self._gate:
+            if self._publisher is None:
+                return Outcome('dropped', cause=INACTIVE, reason='The node was deactivated.')
+            self._publisher.publish(outcome.message)
+            return outcome
+
+    def _receive(self, message: Any) -> None:
+        cause = self.intake.offer(message, self._pipeline.settings.max_rate_hz)
+        if cause != RATE:
+            self.wake()
+        if cause == OVERRUN:
+            self._log(
+                'dropped',
+                OVERRUN,
+                'Frames come faster than they are processed; the newest goes first. Lower '
+                'max_rate_hz or input_size, or use a faster provider.',
+            )
+
+    def _unexpected(self, error: Exception) -> Outcome:
+        if not self._node.context.ok():
+            return Outcome('dropped', cause=INACTIVE, reason='The process is ending.')
+        return Outcome('dropped', cause=INTERNAL, reason=f'{type(error).__name__}: {error}')
+
+    def _people(self, outcome: Outcome) -> int:
+        found = outcome.detections
+        if found is None:
+            return 0
+        wanted = self._pipeline.settings.classes
+        return sum(found.names[class_id] in wanted for class_id in found.class_ids.tolist())
+
+    def _age_ms(self, message: Any) -> float | None:
+        age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns(message)) / 1e6
+        return age_ms if 0 <= age_ms <= OLDEST_PLAUSIBLE_MS else None
+
+    def _log(self, status: str, cause: str, reason: str) -> None:
+        if not cause or cause in (RATE, INACTIVE) or not self._log_due(cause):
+            return
+        count = self.intake.tally().dropped.get(cause, 0)
+        text = f'{self.plan.input_name}: frame {status}, {cause} ({count} dropped so): {reason}'
+        if cause in EXPECTED:
+            self._node.get_logger().warning(text)
+        else:
+            self._node.get_logger().error(text)

@@ -1,0 +1,231 @@
+"""The frames of one camera: at most one waiting, at most one in work, and the books about all.
+
+No frame is lost without a line in the books: at every moment
+`received == anonymized + untouched + blacked_out + dropped + pending`. Knows nothing of ROS.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from anonymizer_node.core.datatypes import Outcome
+
+OVERRUN = 'overrun'
+RATE = 'rate'
+INACTIVE = 'inactive'
+INTERNAL = 'internal'
+
+EXPECTED = frozenset({OVERRUN, RATE, INACTIVE})
+"""Causes for which a frame is dropped though nothing failed. Every other cause is a failure."""
+
+_MOST_TIMES = 1000
+"""Ages and durations kept between two tallies."""
+
+
+class Failure(NamedTuple):
+    """A frame that failed.
+
+    Attributes:
+        at_s: When, on the monotonic clock.
+        cause: Short stable word, as counted.
+        reason: A sentence.
+    """
+
+    at_s: float
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The books at one moment. Counts run from the node's configuration on.
+
+    Attributes:
+        received: Frames that came in.
+        anonymized: Published with regions obscured.
+        untouched: Published as they came, since nobody was in them.
+        blacked_out: Published as a black frame, since something failed.
+        dropped: Not published, by cause.
+        pending: Waiting or in work.
+        people: Detected in the latest frame that was judged.
+        regions: Obscured in the latest frame published.
+        received_s: When the latest frame came in, on the monotonic clock; None before the first.
+        failure: The latest one; None before the first.
+        note: What the codec last had to say about how it obscured something.
+        ages_ms: Of the frames published since the last tally: publication minus header stamp.
+        work_ms: Time in work of the frames done since the last tally.
+    """
+
+    received: int = 0
+    anonymized: int = 0
+    untouched: int = 0
+    blacked_out: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    pending: int = 0
+    people: int = 0
+    regions: int = 0
+    received_s: float | None = None
+    failure: Failure | None = None
+    note: str = ''
+    ages_ms: tuple[float, ...] = ()
+    work_ms: tuple[float, ...] = ()
+
+    @property
+    def published(self) -> int:
+        """Frames that went out."""
+        return self.anonymized + self.untouched + self.blacked_out
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every frame that came in is accounted for."""
+        return self.received == self.published + sum(self.dropped.values()) + self.pending
+
+
+class Intake:
+    """The slot and the books of one camera. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Closed at first.
+
+        Args:
+            clock: Monotonic, seconds.
+        """
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open = False
+        self._waiting: Any = None
+        self._taken_s: float | None = None
+        self._due_s = 0.0
+        self._received = 0
+        self._received_s: float | None = None
+        self._counts: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._people = 0
+        self._regions = 0
+        self._failure: Failure | None = None
+        self._note = ''
+        self._ages_ms: list[float] = []
+        self._work_ms: list[float] = []
+
+    def open(self) -> None:
+        """Take frames from now on."""
+        with self._lock:
+            self._open = True
+            self._due_s = 0.0
+
+    def close(self) -> None:
+        """Take no more frames, and drop the one that waits."""
+        with self._lock:
+            self._open = False
+            self._drop_waiting(INACTIVE)
+
+    def offer(self, message: Any, max_rate_hz: float) -> str:
+        """A frame came in. The newest one waits, an older one is dropped.
+
+        Args:
+            message: Never None.
+            max_rate_hz: Most frames to let through, on average; 0: all.
+
+        Returns:
+            Why this frame or the one that waited was dropped; '' if none was.
+        """
+        with self._lock:
+            now_s = self._clock()
+            self._received += 1
+            self._received_s = now_s
+            if not self._open:
+                self._dropped[INACTIVE] += 1
+                return INACTIVE
+            if max_rate_hz > 0:
+                if now_s < self._due_s:
+                    self._dropped[RATE] += 1
+                    return RATE
+                # Counted on from when this frame was due, so that 10 of 30 Hz gives 10, not 7.5.
+                period_s = 1 / max_rate_hz
+                self._due_s = max(self._due_s, now_s - period_s) + period_s
+            replaced = self._drop_waiting(OVERRUN)
+            self._waiting = message
+            return OVERRUN if replaced else ''
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a frame waits."""
+        return self._waiting is not None
+
+    def take(self) -> Any:
+        """The frame that waits, which is in work from now on; None if none does."""
+        with self._lock:
+            message, self._waiting = self._waiting, None
+            if message is not None:
+                self._taken_s = self._clock()
+            return message
+
+    def settle(self, outcome: Outcome, people: int = 0, age_ms: float | None = None) -> None:
+        """The frame in work is done.
+
+        Args:
+            outcome: What became of it; with a message in it, it has been published.
+            people: Detected in it.
+            age_ms: Publication minus header stamp; None if not published or not comparable.
+        """
+        with self._lock:
+            now_s = self._clock()
+            if outcome.status == 'dropped':
+                self._dropped[outcome.cause] += 1
+            else:
+                self._counts[outcome.status] += 1
+                self._regions = len(outcome.regions)
+            if outcome.cause and outcome.cause not in EXPECTED:
+                self._failure = Failure(now_s, outcome.cause, outcome.reason)
+            if outcome.detections is not None:
+                self._people = people
+            self._note = outcome.note or self._note
+            if age_ms is not None and len(self._ages_ms) < _MOST_TIMES:
+                self._ages_ms.append(age_ms)
+            if self._taken_s is not None and len(self._work_ms) < _MOST_TIMES:
+                self._work_ms.append((now_s - self._taken_s) * 1e3)
+            self._taken_s = None
+
+    def busy_s(self) -> float:
+        """How long the frame in work has been so, seconds; 0 if there is none."""
+        taken_s = self._taken_s
+        return 0.0 if taken_s is None else self._clock() - taken_s
+
+    def tally(self, drain: bool = False) -> Tally:
+        """The books now.
+
+        Args:
+            drain: Begin anew with `ages_ms` and `work_ms`.
+        """
+        with self._lock:
+            tally = Tally(
+                received=self._received,
+                anonymized=self._counts['anonymized'],
+                untouched=self._counts['untouched'],
+                blacked_out=self._counts['blacked_out'],
+                dropped=dict(self._dropped),
+                pending=(self._waiting is not None) + (self._taken_s is not None),
+                people=self._people,
+                regions=self._regions,
+                received_s=self._received_s,
+                failure=self._failure,
+                note=self._note,
+                ages_ms=tuple(self._ages_ms),
+                work_ms=tuple(self._work_ms),
+            )
+            if drain:
+                self._ages_ms.clear()
+                self._work_ms.clear()
+            return tally
+
+    def _drop_waiting(self, cause: str) -> bool:
+        if self._waiting is None:
+            return False
+        self._waiting = None
+        self._dropped[cause] += 1
+        return True

@@ -1,0 +1,95 @@
+"""The executable `anonymizer_node`.
+
+With the parameter `autostart` (default true) the node configures and activates itself, as plain
+`ros2 run` wants it. If that is refused, the reason is logged and the process ends with exit
+status 1: a launch file or systemd sees at once that nothing is going to be anonymised, where a
+process that lingers unconfigured would look healthy. With `autostart` false the node waits for
+its transitions, as a lifecycle manager wants it, and survives those that are refused.
+
+SIGINT and SIGTERM end the process in order, with exit status 0.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.logging import get_logger
+
+from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
+
+
+def main(
+    args: Sequence[str] | None = None, detector_factory: DetectorFactory = load_detector
+) -> int:
+    """Run the node until it is told to end.
+
+    Args:
+        args: Command line; None: that of the process.
+        detector_factory: Makes the detector; another one for tests.
+
+    Returns:
+        Exit status: 0 ended as told to, 1 refused to start.
+    """
+    try:
+        rclpy.init(args=None if args is None else list(args))
+    except RuntimeError as error:  # The root of rclpy's RCLError.
+        return _refused(error)
+    try:
+        return _run(detector_factory)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except ParameterException as error:
+        return _refused(error)
+    except RuntimeError as error:
+        # A signal ends the context at once, under the hands of whatever is being done with it.
+        if not rclpy.ok():
+            return 0
+        return _refused(error)
+    finally:
+        rclpy.try_shutdown()
+        _ignore_signals()  # Which it has just put back to kill the process.
+
+
+def _refused(error: Exception) -> int:
+    get_logger(NAME).fatal(f'Ending: {error}')
+    return 1
+
+
+def _run(detector_factory: DetectorFactory) -> int:
+    node = AnonymizerNode(detector_factory)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if not node.autostart or _started(node):
+            executor.spin()
+        elif rclpy.ok():
+            node.get_logger().fatal('Ending: as it is set up, the node can not anonymise.')
+            return 1
+        return 0
+    finally:
+        _ignore_signals()
+        executor.shutdown()
+        node.destroy_node()
+
+
+def _ignore_signals() -> None:
+    """Let a second signal do no harm: a terminal and a launch file both send one."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _started(node: AnonymizerNode) -> bool:
+    """Configure and activate; whether both were done."""
+    success = TransitionCallbackReturn.SUCCESS
+    return bool(node.trigger_configure() == success and node.trigger_activate() == success)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The lifecycle node. It owns the parameters, the detector and the cameras.
+
+    unconfigured  parameters are there, nothing else
+    inactive      settings checked, model verified and loaded, topics decided; none is open
+    active        topics open, the worker runs
+
+A transition that can't be made for a reason of ours (a setting, a model, a topic) is refused: the
+node stays where it was, says why in the log and on /diagnostics, and publishes nothing. One that
+fails for another reason ends in `unconfigured`, with everything freed.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.errors import AnonymizerError
+from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.ros.announcer import Announcer
+from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.camera_info import InfoRelay
+from anonymizer_node.ros.diagnostics import DetectorReport
+from anonymizer_node.ros.params import SettingsParameters
+from anonymizer_node.ros.reporter import Reporter, types_offered
+from anonymizer_node.ros.stopwatch import TimedDetector
+from anonymizer_node.ros.topics import CameraPlan, plan_cameras, resolved
+from anonymizer_node.ros.worker import Worker
+
+NAME = 'anonymizer_node'
+AUTOSTART = ParameterDescriptor(
+    description='Configure and activate at the start, without being told to.', read_only=True
+)
+STOP_TIMEOUT_S = 2.0
+"""How long a frame in work may take to finish when the node is deactivated."""
+
+Transition = Callable[['AnonymizerNode', LifecycleState], TransitionCallbackReturn]
+DetectorFactory = Callable[[Settings], Detector]
+
+
+def _transition(reaches: str) -> Callable[[Transition], Transition]:
+    """Wrap a transition: refuse on our own errors, fail loudly on others, keep the state's name.
+
+    rclpy takes an exception for the result ERROR and says nothing of it.
+    """
+
+    def wrap(method: Transition) -> Transition:
+        @functools.wraps(method)
+        def guarded(self: AnonymizerNode, state: LifecycleState) -> TransitionCallbackReturn:
+            self.refusal = ''
+            try:
+                result = method(self, state)
+            except AnonymizerError as error:
+                self.refusal = str(error)
+                self.get_logger().error(f'Refused to become {reaches}: {error}')
+                return TransitionCallbackReturn.FAILURE
+            except Exception as error:  # The edge to rclpy, see above.
+                self.refusal = f'{type(error).__name__}: {error}'
+                self.get_logger().error(
+                    f'Failed to become {reaches}: {self.refusal}\n{traceback.format_exc()}'
+                )
+                return TransitionCallbackReturn.ERROR
+            if result == TransitionCallbackReturn.SUCCESS:
+                self.state = reaches
+            return result
+
+        return guarded
+
+    return wrap
+
+
+class AnonymizerNode(LifecycleNode):
+    """See the module.
+
+    Attributes:
+        autostart: Whether whoever runs the node should configure and activate it at the start.
+        state: Name of the lifecycle state.
+        refusal: Why the latest transition was refused or failed; '' if it wasn't.
+    """
+
+    def __init__(
+        self, detector_factory: DetectorFactory = load_detector, **node_arguments: Any
+    ) -> None:
+        """Unconfigured, with parameters and diagnostics.
+
+        Args:
+            detector_factory: Called with the settings on each configuration.
+            node_arguments: For `rclpy.node.Node`, such as `parameter_overrides`.
+        """
+        super().__init__(NAME, **node_arguments)
+        self.state = 'unconfigured'
+        self.refusal = ''
+        self._detector_factory = detector_factory
+        self._detector: TimedDetector | None = None
+        self._about: dict[str, Any] = {}
+        self._pipeline: Pipeline | None = None
+        self._cameras: tuple[Camera, ...] = ()
+        self._infos: tuple[InfoRelay, ...] = ()
+        self._worker: Worker | None = None
+        self._active_since_s: float | None = None
+        self._announcer = Announcer(self)
+        self.autostart: bool = self.declare_parameter('autostart', True, AUTOSTART).value
+        self._settings_parameters = SettingsParameters(self, self._change)
+        self._reporter = Reporter(
+            self, self._detector_report, lambda: self._cameras, lambda: self._active_since_s
+        )
+
+    @_transition(reaches='inactive')
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check the settings, decide the topics, verify and load the model."""
+        settings = self._settings_parameters.settings()
+        plans = plan_cameras(
+            settings,
+            functools.partial(resolved, self, only_expand=True),
+            functools.partial(resolved, self),
+            functools.partial(types_offered, self),
+        )
+        detector = self._detector_factory(settings)
+        timed = TimedDetector(detector)
+        pipeline = Pipeline(settings, timed)
+        self._detector, self._pipeline, self._about = timed, pipeline, _about(detector)
+        self._cameras = tuple(
+            Camera(self, index, plan, pipeline, self._announcer) for index, plan in enumerate(plans)
+        )
+        self._infos = tuple(
+            InfoRelay(self, plan.info, plan.info_output) for plan in plans if plan.info
+        )
+        self._log_plans(plans)
+        return super().on_configure(state)
+
+    @_transition(reaches='active')
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the topics and start to work."""
+        assert self._pipeline is not None
+        self._pipeline.forget()
+        self._worker = Worker(self._cameras)
+        self._announcer.open()
+        for camera in self._cameras:
+            camera.wake = self._worker.wake
+            camera.open()
+        for info in self._infos:
+            info.open()
+        result = super().on_activate(state)
+        self._worker.start()
+        self._active_since_s = time.monotonic()
+        return result
+
+    @_transition(reaches='inactive')
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the topics: after this nothing is published."""
+        if not self._stop():
+            # The thread that hangs keeps what it has; a next configuration gets all anew.
+            self.refusal = f'the detector did not come back within {STOP_TIMEOUT_S:.0f} s.'
+            self.get_logger().error(f'Deactivated, but {self.refusal} Configure the node again.')
+            return TransitionCallbackReturn.ERROR
+        return super().on_deactivate(state)
+
+    @_transition(reaches='unconfigured')
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and the plans."""
+        self.release()
+        return super().on_cleanup(state)
+
+    @_transition(reaches='finalized')
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and free everything."""
+        self.release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and free everything; the node can be configured again."""
+        self.release()
+        self.state = 'unconfigured'
+        return TransitionCallbackReturn.SUCCESS
+
+    def release(self) -> None:
+        """Stop publishing and free everything but the parameters and diagnostics."""
+        self._stop()
+        self._cameras = ()
+        self._infos = ()
+        self._pipeline = None
+        self._detector = None
+        self._about = {}
+
+    def destroy_node(self) -> None:
+        """Stop, and end the node."""
+        self.release()
+        super().destroy_node()
+
+    def _stop(self) -> bool:
+        """Close all topics and end the worker. Whether it has ended."""
+        self._active_since_s = None
+        for camera in self._cameras:
+            camera.close()
+        for info in self._infos:
+            info.close()
+        worker, self._worker = self._worker, None
+        ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
+        self._announcer.close()
+        return ended
+
+    def _change(self, settings: Settings) -> None:
+        if self._pipeline is not None:
+            self._pipeline.settings = settings
+
+    def _detector_report(self) -> DetectorReport:
+        settings = {} if self._pipeline is None else self._pipeline.settings.as_dict()
+        return DetectorReport(
+            self.state,
+            self.refusal,
+            max((camera.intake.busy_s() for camera in self._cameras), default=0.0),
+            () if self._detector is None else self._detector.drain_ms(),
+            {**self._about, **settings},
+        )
+
+    def _log_plans(self, plans: Sequence[CameraPlan]) -> None:
+        told = ', '.join(f'{key} {value}' for key, value in self._about.items())
+        self.get_logger().info(f'Detector: {told or "of your own"}.')
+        for plan in plans:
+            self.get_logger().info(f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}')
+
+
+def _about(detector: Detector) -> dict[str, Any]:
+    """What a detector can say of itself, to show."""
+    model = getattr(detector, 'model', None)
+    told = {name: getattr(model, name, '') for name in ('name', 'sha256', 'path')}
+    told['provider'] = getattr(detector, 'provider', '')
+    return {name: value for name, value in told.items() if value}

@@ -1,0 +1,91 @@
+"""Publishes /diagnostics once a second, whatever the state of the node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.diagnostics import (
+    CameraReport,
+    DetectorReport,
+    camera_status,
+    detector_status,
+)
+from anonymizer_node.ros.intake import Tally
+
+PERIOD_S = 1.0
+
+
+class Reporter:
+    """The topic, its timer, and the books of the last report."""
+
+    def __init__(
+        self,
+        node: Node,
+        detector: Callable[[], DetectorReport],
+        cameras: Callable[[], Sequence[Camera]],
+        active_since_s: Callable[[], float | None],
+    ) -> None:
+        """Begin to report.
+
+        Args:
+            node: Owner of the topic.
+            detector: The state of node and detector.
+            cameras: Those configured.
+            active_since_s: When the node was activated, on the monotonic clock; None if not active.
+        """
+        self._node = node
+        self._detector = detector
+        self._cameras = cameras
+        self._active_since_s = active_since_s
+        self._before: dict[Camera, Tally] = {}
+        self._reported_s = time.monotonic()
+        self._publisher = node.create_publisher(
+            DiagnosticArray, '/diagnostics', QoSProfile(depth=10)
+        )
+        # Not on the node's clock: a simulation that stands still must not silence it.
+        self._timer = node.create_timer(
+            PERIOD_S, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def report(self) -> None:
+        """Publish one report."""
+        now_s = time.monotonic()
+        elapsed_s, self._reported_s = now_s - self._reported_s, now_s
+        name = self._node.get_fully_qualified_name()
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        array.status.append(detector_status(self._detector(), name))
+        tallies = {camera: camera.intake.tally(drain=True) for camera in self._cameras()}
+        for camera, tally in tallies.items():
+            plan = camera.plan
+            report = CameraReport(
+                plan.input_name,
+                plan.output_name,
+                plan.type_name,
+                types_offered(self._node, plan.input_name),
+                tally,
+                self._before.get(camera, Tally()),
+                elapsed_s,
+                now_s,
+                self._active_since_s(),
+            )
+            array.status.append(camera_status(report, name))
+        self._before = tallies
+        self._publisher.publish(array)
+
+
+def types_offered(node: Node, topic: str) -> list[str]:
+    """The types that publishers offer on a topic now.
+
+    Args:
+        node: Sees the graph.
+        topic: Resolved name.
+    """
+    return [info.topic_type for info in node.get_publishers_info_by_topic(topic)]

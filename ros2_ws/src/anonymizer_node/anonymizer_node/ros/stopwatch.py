@@ -1,0 +1,40 @@
+"""How long the detector takes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from anonymizer_node.core.datatypes import Detections, Frame
+from anonymizer_node.core.pipeline import Detector
+
+_MOST_TIMES = 1000
+
+
+class TimedDetector:
+    """A detector with a stopwatch."""
+
+    def __init__(self, detector: Detector) -> None:
+        """Args as named."""
+        self._detector = detector
+        self._times_ms: deque[float] = deque(maxlen=_MOST_TIMES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by id."""
+        return self._detector.names
+
+    def detect(self, frame: Frame, score_threshold: float) -> Detections:
+        """See `core.pipeline.Detector.detect`."""
+        began_s = time.perf_counter()
+        try:
+            return self._detector.detect(frame, score_threshold)
+        finally:
+            self._times_ms.append((time.perf_counter() - began_s) * 1e3)
+
+    def drain_ms(self) -> tuple[float, ...]:
+        """The times since the last call, milliseconds; thread-safe."""
+        times_ms = []
+        while self._times_ms:
+            times_ms.append(self._times_ms.popleft())
+        return tuple(times_ms)

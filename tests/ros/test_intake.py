@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from anonymizer_node.core.datatypes import Detections, Outcome, Region
+from anonymizer_node.ros.intake import INACTIVE, OVERRUN, RATE, Intake, Tally
+
+
+class Clock:
+    def __init__(self):
+        self.now_s = 100.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def intake(clock):
+    made = Intake(clock)
+    made.open()
+    return made
+
+
+def test_closed_intake_takes_nothing_and_counts_it(clock):
+    intake = Intake(clock)
+    assert intake.offer('frame', 0) == INACTIVE
+    assert intake.take() is None
+    assert intake.tally().dropped == {INACTIVE: 1}
+    assert intake.tally().adds_up
+
+
+def test_newest_frame_waits_and_the_older_one_is_counted(intake):
+    assert intake.offer('old', 0) == ''
+    assert intake.offer('new', 0) == OVERRUN
+    assert intake.tally().pending == 1
+    assert intake.take() == 'new'
+    assert not intake.has_waiting
+    assert intake.tally().dropped == {OVERRUN: 1}
+
+
+def test_frame_in_work_is_pending_until_it_is_settled(intake, clock):
+    intake.offer('frame', 0)
+    intake.take()
+    clock.now_s += 0.5
+    assert intake.tally().pending == 1
+    assert intake.busy_s() == 0.5
+    intake.settle(Outcome('untouched', 'frame'), age_ms=7.0)
+    tally = intake.tally()
+    assert (tally.pending, tally.untouched, tally.published) == (0, 1, 1)
+    assert tally.ages_ms == (7.0,)
+    assert tally.work_ms == (pytest.approx(500.0),)
+    assert intake.busy_s() == 0.0
+
+
+def test_closing_drops_what_waits_and_leaves_what_is_in_work(intake):
+    intake.offer('in work', 0)
+    intake.take()
+    intake.offer('waiting', 0)
+    intake.close()
+    tally = intake.tally()
+    assert (tally.pending, tally.dropped) == (1, {INACTIVE: 1})
+    intake.settle(Outcome('dropped', cause=INACTIVE))
+    assert intake.tally().dropped == {INACTIVE: 2}
+    assert intake.tally().adds_up
+
+
+def test_people_and_regions_are_those_of_the_latest_frame(intake):
+    for regions in ((Region(0, 0, 4, 4), Region(8, 8, 12, 12)), ()):
+        intake.offer('frame', 0)
+        intake.take()
+        status = 'anonymized' if regions else 'untouched'
+        outcome = Outcome(status, 'frame', regions, Detections.empty())
+        intake.settle(outcome, people=len(regions))
+        assert intake.tally().regions == intake.tally().people == len(regions)
+
+
+@pytest.mark.parametrize('status', ['dropped', 'blacked_out'])
+def test_failure_is_remembered_with_time_cause_and_reason(intake, clock, status):
+    intake.offer('frame', 0)
+    intake.take()
+    message = None if status == 'dropped' else 'black'
+    intake.settle(Outcome(status, message, cause='decode', reason='It is cut off.'))
+    assert intake.tally().failure == (clock.now_s, 'decode', 'It is cut off.')
+
+
+def test_expected_drop_is_no_failure(intake):
+    intake.offer('frame', 0)
+    intake.take()
+    intake.settle(Outcome('dropped', cause=INACTIVE, reason='Deactivated.'))
+    assert intake.tally().failure is None
+
+
+@pytest.mark.parametrize(
+    ('camera_hz', 'max_hz', 'expected_hz'),
+    [(30, 0, 30), (30, 30, 30), (30, 60, 30), (30, 10, 10), (30, 20, 20), (30, 29, 29), (30, 1, 1)],
+)
+def test_rate_is_kept_on_average(intake, clock, camera_hz, max_hz, expected_hz):
+    seconds = 20
+    rng = np.random.default_rng(1)
+    passed = 0
+    for index in range(camera_hz * seconds):
+        clock.now_s = 100 + index / camera_hz + rng.uniform(0, 0.003)
+        passed += intake.offer('frame', max_hz) != RATE
+    assert abs(passed / seconds - expected_hz) <= 0.1 * expected_hz
+    assert passed <= expected_hz * seconds + 1
+
+
+def test_rate_allows_no_burst_after_a_pause(intake, clock):
+    intake.offer('frame', 10)
+    clock.now_s += 60
+    passed = 0
+    for _ in range(10):
+        passed += intake.offer('frame', 10) != RATE
+        clock.now_s += 0.001
+    assert passed <= 2
+
+
+def test_drained_times_begin_anew(intake):
+    intake.offer('frame', 0)
+    intake.take()
+    intake.settle(Outcome('untouched', 'frame'), age_ms=1.0)
+    assert intake.tally(drain=True).ages_ms == (1.0,)
+    assert intake.tally().ages_ms == ()
+
+
+def test_books_add_up_at_every_moment_between_threads(intake):
+    stop = threading.Event()
+    wrong = []
+
+    def work():
+        rng = np.random.default_rng(2)
+        while not stop.is_set():
+            if intake.take() is not None:
+                status = rng.choice(['anonymized', 'untouched', 'blacked_out', 'dropped'])
+                intake.settle(Outcome(str(status), cause='detector' if status == 'dropped' else ''))
+
+    def watch():
+        while not stop.is_set():
+            tally = intake.tally()
+            if not tally.adds_up:
+                wrong.append(tally)
+
+    threads = [threading.Thread(target=target) for target in (work, watch)]
+    for thread in threads:
+        thread.start()
+    rng = np.random.default_rng(3)
+    for index in range(5000):
+        intake.offer('frame', 1e5 if rng.random() < 0.1 else 0)
+        if index % 500 == 499:
+            intake.close()
+            intake.offer('late', 0)
+            intake.open()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert intake.tally().adds_up
+    assert intake.tally().received == 5010
+
+
+def test_a_frame_without_a_line_in_the_books_is_noticed():
+    assert Tally(received=3, untouched=2, pending=1).adds_up
+    assert not replace(Tally(received=3, untouched=2), dropped={'rate': 2}).adds_up

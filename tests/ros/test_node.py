@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
+
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+
+from anonymizer_node.core.errors import ModelError  # noqa: E402
+
+REFUSED = {
+    'no input': ({}, 'input_topics is empty'),
+    'unknown parameter': ({'input_topics': ['/a'], 'metod': 'blur'}, "'metod' is unknown"),
+    'unknown method': ({'input_topics': ['/a'], 'method': 'none'}, 'choose from blackout'),
+    'output is input': ({'input_topics': ['/a'], 'output_prefix': '/'}, 'equal to their inputs'),
+    'loop': ({'input_topics': ['/a', '/anonymized/a']}, 'is an input topic too'),
+    'no topic name': ({'input_topics': ['/a b']}, "'/a b' is not the name of a topic"),
+    'unknown class': ({'input_topics': ['/a'], 'classes': ['cat']}, "no class 'cat'"),
+}
+
+
+def succeeded(result):
+    return result.name == 'SUCCESS'
+
+
+@pytest.mark.parametrize('case', REFUSED)
+def test_bad_setup_is_refused_and_said(make_node, case):
+    values, reason = REFUSED[case]
+    node = make_node(**values)
+    assert node.trigger_configure().name == 'FAILURE'
+    assert node.state == 'unconfigured'
+    assert reason in node.refusal
+    assert node._cameras == ()
+    assert node._detector_report().refusal == node.refusal
+
+
+def test_model_that_can_not_be_loaded_is_refused(make_node):
+    def factory(settings):
+        raise ModelError('It was altered.')
+
+    node = make_node(factory, input_topics=['/a'])
+    assert node.trigger_configure().name == 'FAILURE'
+    assert node.refusal == 'It was altered.'
+
+
+def test_unexpected_error_while_configuring_is_said_and_leaves_it_unconfigured(make_node):
+    def factory(settings):
+        raise ZeroDivisionError('a bug')
+
+    node = make_node(factory, input_topics=['/a'])
+    assert node.trigger_configure().name == 'ERROR'
+    assert node.state == 'unconfigured'
+    assert node.refusal == 'ZeroDivisionError: a bug'
+    node._detector_factory = lambda settings: __import__('types').SimpleNamespace(names=('person',))
+    assert succeeded(node.trigger_configure())
+    assert node.refusal == ''
+
+
+def test_refused_activation_closes_what_was_opened(make_node, monkeypatch):
+    node = make_node(input_topics=['/a', '/b'])
+    assert succeeded(node.trigger_configure())
+
+    def broken():
+        raise RuntimeError('no such QoS')
+
+    monkeypatch.setattr(node._cameras[1], 'open', broken)
+    assert node.trigger_activate().name == 'ERROR'
+    assert node.state == 'unconfigured'
+    assert node.count_publishers('/anonymized/a') == 0
+    assert 'no such QoS' in node.refusal
+
+
+def test_cycles_leave_nothing_behind(make_node):
+    node = make_node(input_topics=['/a', '/b/compressed'])
+
+    def counts():
+        return (
+            len(list(node.publishers)),
+            len(list(node.subscriptions)),
+            len(node._managed_entities),
+            len(list(node.timers)),
+        )
+
+    before = counts()
+    for _ in range(5):
+        assert succeeded(node.trigger_configure())
+        for _ in range(2):
+            assert succeeded(node.trigger_activate())
+            assert counts() > before
+            worker = node._worker
+            assert succeeded(node.trigger_deactivate())
+            assert not worker._thread.is_alive()
+        assert succeeded(node.trigger_cleanup())
+        assert counts() == before
+
+
+@pytest.mark.parametrize('steps', [[], ['configure'], ['configure', 'activate']])
+def test_shutdown_from_every_state(make_node, steps):
+    node = make_node(input_topics=['/a'])
+    for step in steps:
+        assert succeeded(getattr(node, f'trigger_{step}')())
+    assert succeeded(node.trigger_shutdown())
+    assert node.state == 'finalized'
+    assert node._worker is None
+    assert node.count_publishers('/anonymized/a') == 0
+
+
+def test_frames_reach_the_outside_only_while_active(make_node):
+    node = make_node(input_topics=['/a'])
+    other = rclpy.create_node('other', context=node.context)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    executor.add_node(other)
+    heard = []
+    other.create_subscription(Image, '/anonymized/a', heard.append, 10)
+    publisher = other.create_publisher(Image, '/a', 10)
+    image = Image(height=1, width=1, step=1, encoding='mono8', data=[7])
+
+    def spin(times):
+        for _ in range(times):
+            publisher.publish(image)
+            executor.spin_once(timeout_sec=0.01)
+            if heard:
+                return
+
+    spin(20)
+    assert node.trigger_configure().name == 'SUCCESS'
+    spin(20)
+    assert heard == []
+    assert node.trigger_activate().name == 'SUCCESS'
+    spin(2000)
+    assert heard[0] == image
+    assert node.trigger_deactivate().name == 'SUCCESS'
+    for _ in range(20):
+        executor.spin_once(timeout_sec=0.01)
+    heard.clear()
+    spin(20)
+    assert heard == []
+    executor.shutdown()
+    other.destroy_node()
+
+
+def test_own_attributes_hide_none_of_rclpys(make_node):
+    node = make_node()
+    plain = rclpy.lifecycle.LifecycleNode('plain', context=node.context)
+    ours = {
+        '_detector_factory', '_detector', '_about', '_pipeline', '_cameras', '_infos', '_worker',
+        '_active_since_s', '_announcer', '_settings_parameters', '_reporter', 'autostart', 'state',
+        'refusal',
+    }  # fmt: skip
+    assert ours <= set(vars(node))
+    assert set(vars(node)) - set(vars(plain)) == ours
+    assert not ours & set(dir(plain))
+    plain.destroy_node()
