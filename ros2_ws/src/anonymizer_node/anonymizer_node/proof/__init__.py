@@ -1,0 +1,1 @@
+"""Evidence: the independent check of an output and the page that shows it."""

@@ -1,0 +1,255 @@
+"""The laws on a bag and what `anonymize bag` made of it. Both are read once, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.proof.frames import FrameChecks, Statement, Where
+from anonymizer_node.proof.lockstep import Lockstep, Placed
+from anonymizer_node.proof.pictures import IMAGE_TYPES
+from anonymizer_node.proof.record import FrameRecord, Record, stamp_ns
+from anonymizer_node.proof.topics import by_name, change_of, may_show_pictures, picture_file_in
+from anonymizer_node.proof.verdict import Check, Failure, Moment, Tally, TopicFigures
+
+
+class BagLaws:
+    """Checks one pair of bags.
+
+    Attributes:
+        topics: What was found about each topic of the source.
+    """
+
+    def __init__(self, source: BagReader, target: BagReader, record: Record) -> None:
+        """Both readers are open."""
+        self._source = source
+        self._target = target
+        self._record = record
+        self._output = Lockstep(target.messages())
+        self._frames = FrameChecks()
+        self._judged = Tally(
+            'on-record',
+            1,
+            'Every image that left has a record of what was found in it.',
+            'image messages',
+        )
+        self._unread = Tally(
+            'no-picture-copied',
+            1,
+            'Nothing that was copied unread holds a picture, unless its owner said so.',
+            'copied messages',
+        )
+        self._topics = Tally(
+            'topics-kept', 2, 'Every topic kept its name, type, definition and QoS.', 'topics'
+        )
+        self._copied = Tally(
+            'other-messages',
+            2,
+            'Every message of the other topics is there: same bytes, same time, same order.',
+            'messages',
+        )
+        self._complete = Tally(
+            'images-complete',
+            4,
+            'Every image is in the output or on record as dropped, and none was added.',
+            'image messages',
+        )
+        self._left_out = Tally(
+            'left-out-named',
+            4,
+            'Every topic that was left out is named with the reason.',
+            'topics left out',
+        )
+        self._agrees = Tally(
+            'record-agrees', 4, 'The figures on record are those of the bag.', 'topics on record'
+        )
+        self._dropped: Counter[str] = Counter()
+        self._owner_said: list[str] = []
+        self.topics: dict[str, TopicFigures] = {}
+
+    def run(self) -> list[Check]:
+        """Read both bags and say what holds."""
+        self._compare_topics()
+        for problem in self._record.problems:
+            self._judged.fail(Failure('', problem))
+        for message in self._source.messages():
+            figures = self.topics[message.topic.name]
+            index = figures.count_in
+            figures.count_in += 1
+            if figures.role == 'anonymized':
+                self._image(message, index)
+            elif figures.role == 'copied':
+                self._other(message, index)
+            self._report_strays()
+        self._output.finish()
+        self._report_strays()
+        self._compare_figures()
+        return self._checks()
+
+    def _checks(self) -> list[Check]:
+        if self._dropped:
+            causes = ', '.join(f'{cause} {count}' for cause, count in self._dropped.items())
+            self._complete.detail = f'Dropped, and on record: {causes}'
+        if self._owner_said:
+            self._unread.detail = (
+                f'Copied because their owner said so: {", ".join(self._owner_said)}'
+            )
+        tallies = (
+            self._judged,
+            self._unread,
+            self._topics,
+            self._copied,
+            self._complete,
+            self._left_out,
+            self._agrees,
+        )
+        checks = [*self._frames.checks(), *(tally.check() for tally in tallies)]
+        return sorted(checks, key=lambda check: check.law)
+
+    def _compare_topics(self) -> None:
+        ins, outs = by_name(self._source), by_name(self._target)
+        for name, entries in ins.items():
+            said = self._record.topic(name)
+            msgtype = entries[0].msgtype
+            asked = said.get('action') == 'copy' and said.get('asked') is True
+            role = 'anonymized' if msgtype in IMAGE_TYPES and not asked else 'copied'
+            if name in outs:
+                self._topics.seen(change_of(entries, outs[name]))
+                if role == 'copied' and may_show_pictures(msgtype):
+                    self._owner(name, msgtype, asked)
+            else:
+                role = 'left out'
+                named = said.get('action') == 'drop' and said.get('reason')
+                what = 'is not in the output, and nothing on record says why'
+                self._left_out.seen(None if named else Failure(name, what))
+            self.topics[name] = TopicFigures(
+                name,
+                name if name in outs else '',
+                msgtype,
+                role,
+                causes=dict(said.get('causes', {})),
+                reason=str(said.get('reason', '')),
+            )
+        for name in outs.keys() - ins.keys():
+            self._topics.fail(Failure(name, 'is not in the input'))
+
+    def _owner(self, name: str, msgtype: str, asked: bool) -> None:
+        if asked:
+            self._owner_said.append(name)
+        else:
+            what = f'is a {msgtype} and was copied without anybody asking for it'
+            self._unread.fail(Failure(name, what))
+
+    def _image(self, message: BagMessage, index: int) -> None:
+        name = message.topic.name
+        frames = self._record.frames.get(name, [])
+        said = frames[index] if index < len(frames) else None
+        figures = self.topics[name]
+        if said is not None and said.status == 'dropped':
+            self._complete.seen()
+            self._dropped[said.cause or 'without a cause'] += 1
+            figures.add(Moment(message.time_ns, said.stamp_ns, 'dropped', 0, 0.0))
+            return
+        found = self._output.counterpart(message)
+        if found is None:
+            what = 'is missing from the output at its time, and not on record as dropped'
+            self._complete.seen(Failure(name, what, index, message.time_ns))
+            return
+        self._complete.seen()
+        figures.count_out += 1
+        if said is None:
+            what = 'left with no record of what was found in it'
+            self._judged.seen(Failure(name, what, index, message.time_ns))
+            return
+        self._judged.seen(_contradiction(said, message, index))
+        self._compare_images(message, found, said)
+
+    def _compare_images(self, before: BagMessage, found: Placed, said: FrameRecord) -> None:
+        name, msgtype = before.topic.name, before.topic.msgtype
+        after = found.message
+        where = Where(name, found.position, said.stamp_ns)
+        try:
+            old = self._source.decode(msgtype, before.data)
+            new = self._target.decode(msgtype, after.data)
+        except FrameError as error:
+            self._judged.fail(where.failure(str(error)))
+            return
+        if said.stamp_ns is not None and stamp_ns(old) != said.stamp_ns:
+            self._judged.fail(where.failure(f'its header time is {stamp_ns(old)} in the input'))
+        statement = Statement(
+            said.status, said.regions, self._record.method, self._record.reencoded(said)
+        )
+        identical = bytes(before.data) == bytes(after.data)
+        share = self._frames.look(where, old, new, statement, identical)
+        self.topics[name].add(
+            Moment(before.time_ns, stamp_ns(old), said.status, len(said.regions), share)
+        )
+
+    def _other(self, message: BagMessage, index: int) -> None:
+        name = message.topic.name
+        found = self._output.counterpart(message)
+        if found is None:
+            what = 'is missing from the output at its time'
+            self._copied.seen(Failure(name, what, index, message.time_ns))
+            return
+        self.topics[name].count_out += 1
+        data = bytes(found.message.data)
+        same = data == bytes(message.data)
+        what = 'has other bytes than in the input'
+        self._copied.seen(None if same else _placed(found, what))
+        if name not in self._owner_said:
+            picture = picture_file_in(data)
+            self._unread.seen(_placed(found, f'holds a {picture} file') if picture else None)
+
+    def _report_strays(self) -> None:
+        for placed in self._output.strays:
+            figures: Any = self.topics.get(placed.message.topic.name)
+            if figures is not None:
+                figures.count_out += 1
+            copied = figures is not None and figures.role == 'copied'
+            tally = self._copied if copied else self._complete
+            tally.fail(_placed(placed, 'is not in the input at that time'))
+        self._output.strays.clear()
+
+    def _compare_figures(self) -> None:
+        """anonymization.json against what was counted, and against the other file on record."""
+        said = self._record.summary.get('topics')
+        for name in sorted({*(said if isinstance(said, dict) else ()), *self.topics}):
+            self._agrees.seen(self._disagreement(name))
+
+    def _disagreement(self, name: str) -> Failure | None:
+        entry, figures = self._record.topic(name), self.topics.get(name)
+        if not entry:
+            return Failure(name, 'is in the bag and not on record')
+        if figures is None:
+            return Failure(name, 'is on record and not in the bag')
+        pairs: list[tuple[str, Any]] = [('type', figures.msgtype), ('count', figures.count_in)]
+        if figures.role == 'anonymized':
+            frames = self._record.frames.get(name, [])
+            if len(frames) != figures.count_in:
+                what = f'has {figures.count_in} messages and {len(frames)} lines on record'
+                return Failure(name, what)
+            statuses = Counter(frame.status for frame in frames)
+            names = ('anonymized', 'untouched', 'blacked_out', 'dropped')
+            pairs += [(status, statuses[status]) for status in names]
+        for key, value in pairs:
+            if entry.get(key, 0) != value:
+                return Failure(name, f'{key} is {value}; the record says {entry.get(key)}')
+        return None
+
+
+def _placed(placed: Placed, what: str) -> Failure:
+    message = placed.message
+    return Failure(message.topic.name, what, placed.position, message.time_ns)
+
+
+def _contradiction(said: FrameRecord, message: BagMessage, index: int) -> Failure | None:
+    name = message.topic.name
+    if said.time_ns != message.time_ns:
+        return Failure(name, f'is on record at time {said.time_ns}', index, message.time_ns)
+    if (said.status == 'anonymized') != bool(said.regions):
+        what = f'is on record as {said.status} with {len(said.regions)} regions'
+        return Failure(name, what, index, said.stamp_ns)
+    return None

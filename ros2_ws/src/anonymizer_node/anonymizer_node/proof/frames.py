@@ -1,0 +1,225 @@
+"""The checks of one image message against the one it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.proof.obscured import is_solid_black, why_visible
+from anonymizer_node.proof.pictures import (
+    Picture,
+    changed_outside,
+    difference_outside,
+    outside_of,
+    picture_of,
+    second_picture_in,
+)
+from anonymizer_node.proof.verdict import Check, Failure, Tally
+
+MOST_REENCODED_DIFFERENCE = 4.0
+"""Mean levels by which a JPEG that had to be encoded anew may differ outside the regions."""
+
+_KEPT = {
+    True: ('height', 'width', 'encoding', 'is_bigendian', 'step'),
+    False: ('format',),
+}
+
+
+@dataclass(frozen=True)
+class Where:
+    """A message's place, for pointing at it: topic, position among its messages, header time."""
+
+    topic: str
+    index: int
+    stamp_ns: int | None
+
+    def failure(self, what: str) -> Failure:
+        """Something wrong with this message."""
+        return Failure(self.topic, what, self.index, self.stamp_ns)
+
+
+class Statement(NamedTuple):
+    """What is claimed of one output frame.
+
+    Attributes:
+        status: As in `core.datatypes.STATUSES`, without `dropped`.
+        regions: Said to be obscured.
+        method: `blackout`, another one's name, or '' if unknown.
+        reencoded: Whether it is said to have been encoded anew.
+    """
+
+    status: str
+    regions: tuple[Region, ...] = ()
+    method: str = ''
+    reencoded: bool = False
+
+
+class FrameChecks:
+    """Looks at pairs of frames, one after the other."""
+
+    def __init__(self) -> None:
+        self._raw = Tally(
+            'nothing-raw',
+            1,
+            'No frame in which somebody was found left as it came.',
+            'frames with people',
+        )
+        self._black = Tally(
+            'replaced-frames',
+            1,
+            'A frame that stands in for a failed one is black all over.',
+            'replaced frames',
+        )
+        self._kept = Tally(
+            'image-attributes',
+            2,
+            'Header, size, encoding, row length, byte order and format of every image are kept.',
+            'frames',
+        )
+        self._untouched = Tally(
+            'untouched-identical',
+            2,
+            'A frame in which nothing was obscured is the same to the last byte.',
+            'frames without people',
+        )
+        self._outside = Tally(
+            'outside-identical',
+            2,
+            'Outside the obscured regions every pixel has kept its value.',
+            'frames with people',
+        )
+        self._anew = Tally(
+            'encoded-anew',
+            2,
+            'No JPEG had to be encoded anew, which changes pixels outside the regions slightly.',
+            'frames with people',
+            warning=True,
+        )
+        self._obscured = Tally(
+            'obscured',
+            3,
+            'Every stated region is really obscured: black, or too few values to show anyone.',
+            'frames with people',
+        )
+        self._second = Tally(
+            'no-second-picture',
+            3,
+            'No thumbnail or other second picture is left inside an image file.',
+            'compressed frames with people',
+        )
+        self._regions = 0
+        self._pixels_outside = 0
+
+    def look(
+        self, where: Where, before: Any, after: Any, statement: Statement, identical: bool
+    ) -> float:
+        """Check one output frame; the share of the picture that is stated to be obscured, 0..1.
+
+        Args:
+            where: Its place in the target.
+            before: The input message, decoded.
+            after: The output message, decoded.
+            statement: What is claimed of it.
+            identical: Whether the two are equal to the last byte.
+        """
+        self._kept.seen(_first_change(where, before, after))
+        if statement.status == 'untouched' or not (statement.regions or _replaced(statement)):
+            changed = None if identical else where.failure('differs from its input')
+            self._untouched.seen(changed)
+            return 0.0
+        if _replaced(statement):
+            self._black.seen(_not_black(where, after))
+            return 1.0
+        raw = where.failure(f'equals its input, with {len(statement.regions)} regions stated')
+        self._raw.seen(raw if identical else None)
+        self._regions += len(statement.regions)
+        if hasattr(after, 'format'):
+            second = second_picture_in(bytes(after.data))
+            self._second.seen(where.failure(second) if second else None)
+        try:
+            old, new = picture_of(before), picture_of(after)
+        except FrameError as error:
+            self._outside.seen(where.failure(str(error)))
+            self._obscured.seen(where.failure(str(error)))
+            return 0.0
+        self._compare(where, old, new, statement)
+        return 1 - float(outside_of(statement.regions, old.width, old.height).mean())
+
+    def _compare(self, where: Where, old: Picture, new: Picture, statement: Statement) -> None:
+        if (old.width, old.height, old.kind) != (new.width, new.height, new.kind):
+            what = where.failure(
+                f'is {new.width}x{new.height} {new.kind}, was {old.width}x{old.height} {old.kind}'
+            )
+            self._outside.seen(what)
+            self._obscured.seen(what)
+            return
+        self._outside.seen(self._outside_failure(where, old, new, statement))
+        free = outside_of(statement.regions, old.width, old.height)
+        self._pixels_outside += int(free.sum())
+        visible = why_visible(old, new, statement.regions, statement.method)
+        self._obscured.seen(where.failure(visible) if visible else None)
+
+    def _outside_failure(
+        self, where: Where, old: Picture, new: Picture, statement: Statement
+    ) -> Failure | None:
+        changed = changed_outside(old, new, statement.regions)
+        anew = bool(changed) and statement.reencoded and new.kind == 'jpeg'
+        self._anew.seen(where.failure('was encoded anew') if anew else None)
+        if not changed:
+            return None
+        if not anew:
+            return where.failure(f'{changed} pixels outside the regions differ')
+        levels = difference_outside(old, new, statement.regions)
+        if levels <= MOST_REENCODED_DIFFERENCE:
+            return None
+        return where.failure(f'differs by {levels:.1f} levels outside the regions')
+
+    def checks(self) -> list[Check]:
+        """The results."""
+        self._obscured.detail = f'{self._regions} regions' if self._regions else ''
+        if self._pixels_outside:
+            self._outside.detail = f'{self._pixels_outside / 1e6:.1f} million pixels compared'
+        always = [self._raw, self._kept, self._untouched, self._outside, self._obscured]
+        sometimes = [tally for tally in (self._black, self._second) if tally.checked]
+        anew = [self._anew] if self._anew.failed else []
+        return [tally.check() for tally in (*always, *sometimes, *anew)]
+
+
+def _replaced(statement: Statement) -> bool:
+    return statement.status == 'blacked_out'
+
+
+def _first_change(where: Where, before: Any, after: Any) -> Failure | None:
+    pairs = [
+        ('header.stamp', _stamp(before), _stamp(after)),
+        ('header.frame_id', before.header.frame_id, after.header.frame_id),
+    ]
+    names = _KEPT[hasattr(before, 'encoding')]
+    pairs += [(name, getattr(before, name), getattr(after, name, None)) for name in names]
+    for name, was, now in pairs:
+        if was != now:
+            return where.failure(f'{name} is {now!r}, was {was!r}')
+    return None
+
+
+def _stamp(message: Any) -> tuple[int, int]:
+    return int(message.header.stamp.sec), int(message.header.stamp.nanosec)
+
+
+def _not_black(where: Where, after: Any) -> Failure | None:
+    try:
+        black = is_solid_black(picture_of(after))
+    except FrameError as error:
+        return where.failure(str(error))
+    return None if black else where.failure('is not black')
+
+
+def is_replaced(after: Any, region: Region) -> bool:
+    """Whether a frame is black all over and stated to be obscured all over."""
+    try:
+        picture = picture_of(after)
+    except FrameError:
+        return False
+    return region == (0, 0, picture.width, picture.height) and is_solid_black(picture)

@@ -1,0 +1,210 @@
+"""Image messages as exact pixels, to compare two of them.
+
+Written apart from the codecs on purpose: a fault shared with the code that made the output would
+hide itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.errors import FrameError
+
+IMAGE = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+
+SAMPLES: Mapping[str, str] = {
+    'bgr8': 'ccc',
+    'rgb8': 'ccc',
+    '8UC3': 'ccc',
+    'bgra8': 'ccca',
+    'rgba8': 'ccca',
+    'mono8': 'c',
+    '8UC1': 'c',
+}
+"""Samples of a pixel by encoding: c is colour or brightness, a is alpha."""
+
+JPEG_START = b'\xff\xd8\xff'
+PNG_START = b'\x89PNG\r\n\x1a\n'
+_SECOND_PICTURE_CHUNKS = frozenset({b'eXIf', b'fdAT', b'zTXt', b'iTXt'})
+_START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One way to look at a picture.
+
+    Attributes:
+        pixels: (rows, columns, samples) unsigned integers.
+        colours: How many of the samples, from the first, are colour; the others are alpha.
+        seam: Columns and rows along the edges of a region in which decoders mix what is stored
+            on both sides, and which are neither.
+    """
+
+    pixels: NDArray[Any]
+    colours: int
+    seam: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image message.
+
+    Attributes:
+        layers: Raw and PNG have one; JPEG has two, brightness and colours.
+        kind: `raw`, `png` or `jpeg`.
+        rest: Bytes of a raw message that are no pixels: row padding.
+    """
+
+    layers: tuple[Layer, ...]
+    kind: str
+    rest: bytes = b''
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.layers[0].pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.layers[0].pixels.shape[1])
+
+    @property
+    def bgr(self) -> NDArray[np.uint8]:
+        """For people to look at; channels in the order in which they are stored."""
+        pixels = self.layers[-1].pixels
+        if pixels.dtype == np.uint16:
+            pixels = pixels >> 8
+        if pixels.shape[2] == 1:
+            pixels = np.repeat(pixels, 3, axis=2)
+        return np.ascontiguousarray(pixels[:, :, :3], np.uint8)
+
+
+def picture_of(message: Any) -> Picture:
+    """The picture in a sensor_msgs Image or CompressedImage.
+
+    Raises:
+        FrameError: If it can't be read exactly.
+    """
+    if hasattr(message, 'encoding'):
+        return _raw(message)
+    data = bytes(message.data)
+    if data.startswith(JPEG_START):
+        return _jpeg(data)
+    if data.startswith(PNG_START):
+        pixels = _decoded(data, cv2.IMREAD_UNCHANGED)
+        return Picture((Layer(pixels, 3 if pixels.shape[2] > 2 else 1),), 'png')
+    raise FrameError(f'a compressed image beginning with {data[:4].hex()} can not be judged')
+
+
+def bgr_of(message: Any) -> NDArray[np.uint8]:
+    """The picture in a message for people to look at, (rows, columns, 3).
+
+    Raises:
+        FrameError: If it can't be read.
+    """
+    bgr = picture_of(message).bgr
+    swapped = str(getattr(message, 'encoding', '')).startswith('rgb')
+    return np.ascontiguousarray(bgr[:, :, ::-1]) if swapped else bgr
+
+
+def outside_of(regions: Sequence[Region], width: int, height: int) -> NDArray[np.bool_]:
+    """Which pixels no region covers, (height, width) bool."""
+    outside = np.ones((height, width), np.bool_)
+    for x0, y0, x1, y1 in regions:
+        outside[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = False
+    return outside
+
+
+def changed_outside(before: Picture, after: Picture, regions: Sequence[Region]) -> int:
+    """How many pixels differ that no region covers."""
+    changed = np.zeros((before.height, before.width), np.bool_)
+    for one, other in zip(before.layers, after.layers, strict=True):
+        changed |= (one.pixels != other.pixels).any(axis=2)
+    changed &= outside_of(regions, before.width, before.height)
+    return int(np.count_nonzero(changed)) + (before.rest != after.rest)
+
+
+def difference_outside(before: Picture, after: Picture, regions: Sequence[Region]) -> float:
+    """Mean absolute difference of the samples that no region covers, levels."""
+    one, other = before.layers[-1], after.layers[-1]
+    outside = outside_of(regions, before.width, before.height)
+    if not outside.any():
+        return 0.0
+    return float(np.abs(one.pixels[outside].astype(np.int32) - other.pixels[outside]).mean())
+
+
+def second_picture_in(data: bytes) -> str:
+    """What else is in an image file that may show what was hidden, or ''.
+
+    A JPEG's thumbnail is a JPEG inside it, found by its first bytes: within compressed data the
+    byte 0xFF is never followed by 0xD8.
+    """
+    if data.find(JPEG_START, 1) != -1:
+        return 'a second JPEG, such as a thumbnail, inside the file'
+    if data.startswith(PNG_START):
+        position = len(PNG_START)
+        while position + 12 <= len(data):
+            chunk = data[position + 4 : position + 8]
+            if chunk in _SECOND_PICTURE_CHUNKS:
+                return f'a {chunk.decode()} chunk inside the PNG'
+            position += 12 + int.from_bytes(data[position : position + 4], 'big')
+    return ''
+
+
+def _raw(message: Any) -> Picture:
+    samples = SAMPLES.get(message.encoding)
+    if samples is None:
+        raise FrameError(f'an image of encoding {message.encoding!r} can not be judged')
+    height, width, step = int(message.height), int(message.width), int(message.step)
+    used = width * len(samples)
+    data = np.asarray(message.data, np.uint8)
+    if not height or not width or step < used or data.size != height * step:
+        raise FrameError(f'{data.size} bytes are no {width}x{height} {message.encoding}')
+    rows = data.reshape(height, step)
+    pixels = rows[:, :used].reshape(height, width, len(samples))
+    layer = Layer(pixels, samples.count('c'))
+    return Picture((layer,), 'raw', rows[:, used:].tobytes())
+
+
+def _jpeg(data: bytes) -> Picture:
+    grey = _decoded(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    colour = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    x, y = _subsampled(data)
+    return Picture((Layer(grey, 1, (x, y)), Layer(colour, 3, (2 * x, 2 * y))), 'jpeg')
+
+
+def _decoded(data: bytes, flags: int) -> NDArray[Any]:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise FrameError(f'a picture of {len(data)} bytes can not be decoded')
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def _subsampled(data: bytes) -> tuple[int, int]:
+    """Whether some component of a JPEG has fewer columns, and fewer rows, than another: 0 or 1.
+
+    A decoder makes such a component's pixels from the two nearest samples. The pixel on either
+    side of an edge then takes a shade from beyond it. Regions are stated with the outer one of
+    the two in them, so that outside nothing changes: one row of theirs keeps its brightness, two
+    have mixed colours.
+    """
+    position = 2
+    while position + 10 < len(data) and data[position] == 0xFF:
+        if data[position + 1] in _START_OF_FRAME:
+            count = data[position + 9]
+            factors = set(data[position + 11 : position + 10 + 3 * count : 3])
+            columns = {factor >> 4 for factor in factors}
+            rows = {factor & 15 for factor in factors}
+            return int(len(columns) > 1), int(len(rows) > 1)
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], 'big')
+    return 1, 1

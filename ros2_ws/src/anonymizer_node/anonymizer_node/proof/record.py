@@ -1,0 +1,161 @@
+"""What an output says of itself: anonymization.json and regions.jsonl, or the markers of a node.
+
+None of it is believed; it is what the pixels are held against.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from anonymizer_node.core.datatypes import STATUSES, Region
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.bags import BagReader
+
+REPORT_NAME = 'anonymization.json'
+REGIONS_NAME = 'regions.jsonl'
+MARKER = 'visualization_msgs/msg/ImageMarker'
+POINTS_PER_REGION = 8
+"""A marker draws four edges of two points each."""
+
+Markers = Mapping[str, Mapping[int, Sequence[Region]]]
+"""Output topic -> header stamp, nanoseconds -> regions."""
+
+
+class FrameRecord(NamedTuple):
+    """What was stated of one image message.
+
+    Attributes:
+        topic: Name.
+        time_ns: When it was recorded, nanoseconds.
+        stamp_ns: Time of its header; None if it could not be read.
+        status: As in `core.datatypes.STATUSES`.
+        regions: What was obscured.
+        cause: Why it was dropped or blacked out.
+        note: How it was done, if there is something to know; None if the record doesn't say.
+    """
+
+    topic: str
+    time_ns: int
+    stamp_ns: int | None
+    status: str
+    regions: tuple[Region, ...]
+    cause: str = ''
+    note: str | None = None
+
+
+@dataclass
+class Record:
+    """Everything that an output of `anonymize bag` states.
+
+    Attributes:
+        summary: anonymization.json, or {}.
+        frames: Statements by topic, in the order of the bag.
+        problems: Why the record can't be used as it should be.
+    """
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    frames: dict[str, list[FrameRecord]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def method(self) -> str:
+        """How regions were obscured, or ''."""
+        settings = self.summary.get('settings')
+        return str(settings.get('method', '')) if isinstance(settings, dict) else ''
+
+    def topic(self, name: str) -> dict[str, Any]:
+        """What anonymization.json says of a topic, or {}."""
+        topics = self.summary.get('topics')
+        entry = topics.get(name) if isinstance(topics, dict) else None
+        return entry if isinstance(entry, dict) else {}
+
+    def reencoded(self, frame: FrameRecord) -> bool:
+        """Whether a frame was decoded and encoded again, by its own note or its topic's."""
+        notes = [frame.note] if frame.note is not None else self.topic(frame.topic).get('notes', [])
+        words = ' '.join(str(note) for note in notes).lower()
+        return any(word in words for word in ('anew', 're-encoded', 'reencoded', 'encoded again'))
+
+
+def read_record(target: Path) -> Record:
+    """The record in an output directory. What is absent or damaged is named in `problems`."""
+    record = Record()
+    folder = target if target.is_dir() else target.parent
+    try:
+        summary = json.loads((folder / REPORT_NAME).read_text(encoding='utf-8'))
+        if not isinstance(summary, dict):
+            raise ValueError('it is no object')
+        record.summary = summary
+    except (OSError, ValueError) as error:
+        record.problems.append(f'{REPORT_NAME} can not be read: {error}')
+    try:
+        with (folder / REGIONS_NAME).open(encoding='utf-8') as lines:
+            for number, line in enumerate(lines, 1):
+                _add(record, number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        record.problems.append(f'{REGIONS_NAME} can not be read: {error}')
+    return record
+
+
+def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]], int]:
+    """What a node stated live, and how many of its messages could not be read.
+
+    Every ImageMarker in the bag counts whose namespace is a topic; two for one frame add up.
+    """
+    markers: dict[str, dict[int, list[Region]]] = {}
+    unreadable = 0
+    if not any(topic.msgtype == MARKER for topic in reader.topics):
+        return markers, 0
+    for message in reader.messages():
+        if message.topic.msgtype != MARKER:
+            continue
+        try:
+            marker = reader.decode(MARKER, message.data)
+            regions = list(_regions_of(marker))
+        except (FrameError, ValueError):
+            unreadable += 1
+            continue
+        if marker.ns.startswith('/'):
+            stamps = markers.setdefault(marker.ns, {})
+            stamps.setdefault(stamp_ns(marker), []).extend(regions)
+    return markers, unreadable
+
+
+def stamp_ns(message: Any) -> int:
+    """Time of a message's header, nanoseconds."""
+    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
+
+
+def _regions_of(marker: Any) -> Iterator[Region]:
+    points = marker.points
+    if len(points) % POINTS_PER_REGION:
+        raise ValueError(f'{len(points)} points are no whole regions')
+    for start in range(0, len(points), POINTS_PER_REGION):
+        edges = points[start : start + POINTS_PER_REGION]
+        xs = [round(point.x) for point in edges]
+        ys = [round(point.y) for point in edges]
+        yield Region(min(xs), min(ys), max(xs), max(ys))
+
+
+def _add(record: Record, number: int, line: str) -> None:
+    try:
+        entry = json.loads(line)
+        stamp = entry['stamp_ns']
+        frame = FrameRecord(
+            str(entry['topic']),
+            int(entry['time_ns']),
+            None if stamp is None else int(stamp),
+            str(entry['status']),
+            tuple(Region(*map(int, region)) for region in entry['regions']),
+            str(entry.get('cause', '')),
+            entry.get('note'),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
+        return
+    if frame.status not in STATUSES:
+        record.problems.append(f'{REGIONS_NAME}, line {number}: status {frame.status!r} is unknown')
+    record.frames.setdefault(frame.topic, []).append(frame)

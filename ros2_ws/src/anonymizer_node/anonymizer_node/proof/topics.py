@@ -1,0 +1,56 @@
+"""The topics of a bag as a whole, and what can be told of a message without reading its type."""
+
+from __future__ import annotations
+
+import re
+
+from anonymizer_node.formats.bags import BagReader, Topic
+from anonymizer_node.proof.verdict import Failure
+
+_SHOWS_PICTURES = re.compile(r'image|video|ffmpeg|theora|disparity', re.IGNORECASE)
+_SHOWS_NONE = re.compile(r'imagemarker|imageannotation|camerainfo|regionofinterest', re.IGNORECASE)
+_PICTURE_FILE = re.compile(
+    rb'(\x89PNG\r\n\x1a\n\0\0\0\rIHDR)'
+    rb'|\xff\xd8\xff(?:\xe0..JFIF\0|\xe1..Exif\0|\xee..Adobe|\xdb\0[\x43\x84]\0)',
+    re.DOTALL,
+)
+
+
+def by_name(reader: BagReader) -> dict[str, list[Topic]]:
+    """The entries of a bag by topic; one for each QoS that publishers offered."""
+    topics: dict[str, list[Topic]] = {}
+    for topic in reader.topics:
+        topics.setdefault(topic.name, []).append(topic)
+    return topics
+
+
+def change_of(before: list[Topic], after: list[Topic]) -> Failure | None:
+    """What the output says otherwise of a topic than the input, or None."""
+    name = before[0].name
+    if len(before) != len(after):
+        return Failure(name, f'has {len(after)} publishers, had {len(before)}')
+    for old, new in zip(before, after, strict=True):
+        pairs = [('type', old.msgtype, new.msgtype), ('QoS', old.qos, new.qos)]
+        # Humble's .db3 hold neither; an output may say more than its input.
+        if old.definition:
+            pairs.append(('definition', old.definition, new.definition))
+        if old.type_hash:
+            pairs.append(('type hash', old.type_hash, new.type_hash))
+        for what, was, now in pairs:
+            if was != now:
+                return Failure(name, f'its {what} is {now!r}, was {was!r}'[:300])
+    return None
+
+
+def may_show_pictures(msgtype: str) -> bool:
+    """Whether a message type has a name like those that carry pictures."""
+    short = msgtype.rsplit('/', 1)[-1]
+    return bool(_SHOWS_PICTURES.search(short)) and not _SHOWS_NONE.search(short)
+
+
+def picture_file_in(data: bytes) -> str:
+    """The kind of picture file that begins somewhere in a message, or ''."""
+    found = _PICTURE_FILE.search(data)
+    if found is None:
+        return ''
+    return 'PNG' if found.group(1) else 'JPEG'

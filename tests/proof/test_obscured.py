@@ -1,0 +1,161 @@
+"""The rule for 'really obscured', against methods that are and methods that aren't."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from samples.images import compressed, image
+
+from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.redaction import REDACTORS, redact
+from anonymizer_node.formats import jpeg
+from anonymizer_node.proof.obscured import is_solid_black, why_visible
+from anonymizer_node.proof.pictures import changed_outside, picture_of
+
+REGIONS = (Region(10, 20, 90, 220), Region(70, 60, 200, 130), Region(230, 180, 320, 240))
+
+
+def photograph(seed=3):
+    """Noise of all sizes, as photographs have it, (240, 320, 3)."""
+    random = np.random.default_rng(seed)
+    pixels = np.zeros((240, 320, 3))
+    for size in (2, 4, 8, 16, 32, 64, 128):
+        coarse = random.uniform(-28, 28, (240 // size + 1, 320 // size + 1, 3))
+        pixels += cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    return np.clip(pixels + 125, 5, 250).astype(np.uint8)
+
+
+def why(before, after, regions=REGIONS, method=''):
+    return why_visible(picture_of(image(before)), picture_of(image(after)), regions, method)
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+@pytest.mark.parametrize('strength', [0.0, 0.5, 1.0])
+@pytest.mark.parametrize('seed', range(3))
+def test_our_methods_obscure(method, strength, seed):
+    before = photograph(seed)
+    after = before.copy()
+    redact(after, REGIONS, (0, 0, 0), method, strength)
+    assert why(before, after, method=method) == ''
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+@pytest.mark.parametrize('quality', [40, 90])
+@pytest.mark.parametrize('sampling', [0x111111, 0x211111, 0x221111])
+def test_our_methods_obscure_jpegs(method, quality, sampling):
+    if not jpeg.available():
+        pytest.skip('needs libturbojpeg')
+    pixels = photograph()
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    data = cv2.imencode('.jpg', pixels, options)[1].tobytes()
+    done, regions, note = jpeg.redact(data, REGIONS, method, 0.0)
+    before = picture_of(SimpleNamespace(format='jpeg', data=data))
+    after = picture_of(SimpleNamespace(format='jpeg', data=done))
+    assert not note
+    assert why_visible(before, after, regions, method) == ''
+    assert changed_outside(before, after, regions) == 0
+
+
+def dimmed(patch):
+    return (patch * 0.3).astype(np.uint8)
+
+
+def fine_blur(patch):
+    return cv2.GaussianBlur(patch, (15, 15), 0)
+
+
+def fine_tiles(patch):
+    rows, columns = patch.shape[:2]
+    small = cv2.resize(patch, (columns // 6, rows // 6), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (columns, rows), interpolation=cv2.INTER_NEAREST)
+
+
+def ellipse(patch):
+    rows, columns = patch.shape[:2]
+    done = patch.copy()
+    centre, axes = (columns // 2, rows // 2), (columns // 2, rows // 2)
+    cv2.ellipse(done, centre, axes, 0, 0, 360, (0, 0, 0), -1)
+    return done
+
+
+def mirrored(patch):
+    return patch[::-1, ::-1]
+
+
+def inverted(patch):
+    return 255 - patch
+
+
+def shuffled(patch):
+    rows = np.random.default_rng(1).permutation(len(patch))
+    return patch[rows]
+
+
+def red_only(patch):
+    done = patch.copy()
+    done[:, :, :2] = 0
+    return done
+
+
+def faint(patch):
+    return (40 + patch // 24).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    'weak',
+    [dimmed, fine_blur, fine_tiles, ellipse, mirrored, inverted, shuffled, red_only, faint],
+)
+def test_weak_methods_are_seen_through(weak):
+    before = photograph()
+    after = before.copy()
+    x0, y0, x1, y1 = REGIONS[0]
+    after[y0:y1, x0:x1] = weak(before[y0:y1, x0:x1])
+    assert 'detail' in why(before, after, REGIONS[:1])
+    assert 'not black' in why(before, after, REGIONS[:1], 'blackout')
+
+
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+@pytest.mark.parametrize('side', ['top', 'bottom', 'left', 'right'])
+def test_one_row_or_column_left_clear(method, side):
+    before = photograph()
+    after = before.copy()
+    redact(after, REGIONS[:1], (0, 0, 0), method, 1.0)
+    x0, y0, x1, y1 = REGIONS[0]
+    rows, columns = {
+        'top': (slice(y0, y0 + 1), slice(x0, x1)),
+        'bottom': (slice(y1 - 1, y1), slice(x0, x1)),
+        'left': (slice(y0, y1), slice(x0, x0 + 1)),
+        'right': (slice(y0, y1), slice(x1 - 1, x1)),
+    }[side]
+    after[rows, columns] = before[rows, columns]
+    assert why(before, after, REGIONS[:1])
+
+
+def test_a_plain_wall_has_nothing_to_hide():
+    wall = np.full((240, 320, 3), 90, np.uint8)
+    assert why(wall, wall) == ''
+    assert why(wall, wall, method='blackout')
+
+
+def test_alpha_must_not_show_an_outline():
+    pixels = np.full((40, 40, 4), 200, np.uint8)
+    after = pixels.copy()
+    after[5:35, 5:35, :3] = 0
+    region = (Region(5, 5, 35, 35),)
+    before = picture_of(image(pixels, 'bgra8'))
+    assert why_visible(before, picture_of(image(after, 'bgra8')), region, 'blackout') == ''
+    after[10:20, 10:20, 3] = 0
+    assert why_visible(before, picture_of(image(after, 'bgra8')), region, 'blackout')
+
+
+def test_sixteen_bits():
+    pixels = photograph().astype(np.uint16) * 257
+    after = pixels.copy()
+    redact(after, REGIONS, (0, 0, 0), 'pixelate', 0.0)
+    before, after = picture_of(compressed(pixels)), picture_of(compressed(after))
+    assert why_visible(before, after, REGIONS) == ''
+    assert why_visible(before, before, REGIONS)
+    assert not is_solid_black(before)
