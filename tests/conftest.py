@@ -6,6 +6,15 @@ from pathlib import Path
 
 import pytest
 
+try:
+    import hypothesis
+except ImportError:  # On a robot; the tests that need it say so themselves.
+    pass
+else:
+    # The same examples in every run, and no database beside the sources.
+    hypothesis.settings.register_profile('repeatable', derandomize=True, database=None)
+    hypothesis.settings.load_profile('repeatable')
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / 'shared' / 'data'
 

@@ -138,7 +138,9 @@ def test_input_size_is_a_multiple_of_the_stride():
         Settings(input_size=500)
 
 
-@pytest.mark.parametrize('prefix', ['', '/', '//', 'anonymized', ' /a', '/a//b', '/a b', '/1', '~/a'])
+@pytest.mark.parametrize(
+    'prefix', ['', '/', '//', 'anonymized', ' /a', '/a//b', '/a b', '/1', '~/a']
+)
 def test_a_prefix_that_makes_no_other_topic_is_refused(prefix):
     with pytest.raises(ConfigError, match='output_prefix'):
         Settings(output_prefix=prefix)
@@ -165,7 +167,9 @@ def test_topic_actions_are_parsed(action):
     assert Settings(topic_actions=[f'/a/b={action}']).actions() == {'/a/b': action}
 
 
-@pytest.mark.parametrize('entry', ['/a', '/a=', '/a=keep', 'a=copy', '=copy', '/a=b=copy', '/a=Copy'])
+@pytest.mark.parametrize(
+    'entry', ['/a', '/a=', '/a=keep', 'a=copy', '=copy', '/a=b=copy', '/a=Copy']
+)
 def test_a_topic_action_that_is_none_is_refused(entry):
     with pytest.raises(ConfigError) as raised:
         Settings(topic_actions=(entry,))

@@ -158,9 +158,7 @@ def test_nms_is_what_the_definition_says(xyxy, threshold, data):
         data.draw(st.lists(st.sampled_from([0.2, 0.5, 0.9]), min_size=count, max_size=count)),
         np.float32,
     )
-    ids = np.array(
-        data.draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)), np.int64
-    )
+    ids = np.array(data.draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)), np.int64)
     assert nms(xyxy, scores, threshold, ids).tolist() == naive_nms(xyxy, scores, threshold, ids)
     one_class = [0] * count
     assert nms(xyxy, scores, threshold).tolist() == naive_nms(xyxy, scores, threshold, one_class)
@@ -223,9 +221,7 @@ def test_the_corners_of_the_frame_come_back(width, height, input_size):
     corners = np.array(
         [[box.left, box.top, box.left + box.width, box.top + box.height]], np.float32
     )
-    np.testing.assert_allclose(
-        box.to_frame(corners), [[0, 0, width, height]], rtol=1e-5, atol=1e-2
-    )
+    np.testing.assert_allclose(box.to_frame(corners), [[0, 0, width, height]], rtol=1e-5, atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,7 @@ class FakeCodec:
     def redact(self, message, frame, regions, method, strength):
         self._called('redact')
         self.asked = (method, strength)
-        wide = tuple(
-            Region(r.x0 - self.widen, r.y0, r.x1 + self.widen, r.y1) for r in regions
-        )
+        wide = tuple(Region(r.x0 - self.widen, r.y0, r.x1 + self.widen, r.y1) for r in regions)
         return Redacted({'redacted': wide}, wide, 'noted')
 
     def blacked_out(self, message):

@@ -145,9 +145,7 @@ def test_far_gaps_forget():
     tracker.update(60 * SECOND, box(100), 10.0)
     # A gap as long as this makes no velocity either.
     tracker.update(200 * SECOND, box(120), 10.0)
-    np.testing.assert_allclose(
-        tracker.update(200 * SECOND, NOBODY, 10.0), box(120)
-    )
+    np.testing.assert_allclose(tracker.update(200 * SECOND, NOBODY, 10.0), box(120))
 
 
 def test_a_bag_that_loops_carries_nothing_over():

@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip('onnx', reason='the tiny graphs of these tests are made with onnx')
-
 from samples import graphs
 
 from anonymizer_node.core.datatypes import Detections, Frame

@@ -1,10 +1,7 @@
 import numpy as np
 import onnxruntime
 import pytest
-
-onnx = pytest.importorskip('onnx', reason='the tiny graphs of these tests are made with onnx')
-
-from samples.graphs import doubler, model_file, paint, painted_nanodet, shaped
+from samples.graphs import FLOAT, UINT8, doubler, model_file, paint, painted_nanodet, shaped
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
@@ -12,8 +9,6 @@ from anonymizer_node.core.encodings import ENCODINGS
 from anonymizer_node.core.errors import DetectorError, ModelError, UnsupportedEncodingError
 from anonymizer_node.detectors.loading import load_detector
 from anonymizer_node.detectors.onnx import PROVIDER_NAMES, OnnxDetector
-
-UINT8, FLOAT = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
 
 
 def detector(size=128, model=None, **graph):
@@ -69,13 +64,12 @@ def test_two_answers_for_one_person_become_the_better_one():
     pixels = blank()
     paint(pixels, 6, 6, 200, across=4, down=4)
     best = paint(pixels, 6, 7, 240, across=4, down=4)
-    np.testing.assert_allclose(
-        detector().detect(frame_of(pixels), 0.25).xyxy, [best], atol=1e-3
-    )
+    np.testing.assert_allclose(detector().detect(frame_of(pixels), 0.25).xyxy, [best], atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ('row', 'column', 'across', 'down'), [(0, 0, 3, 3), (11, 15, 3, 3), (0, 15, 1, 10), (11, 0, 10, 1)]
+    ('row', 'column', 'across', 'down'),
+    [(0, 0, 3, 3), (11, 15, 3, 3), (0, 15, 1, 10), (11, 0, 10, 1)],
 )
 def test_a_person_cut_off_by_the_edge_is_kept(row, column, across, down):
     pixels = blank()
@@ -84,7 +78,9 @@ def test_a_person_cut_off_by_the_edge_is_kept(row, column, across, down):
     np.testing.assert_allclose(found.xyxy, [box], atol=1e-3)
 
 
-@pytest.mark.parametrize(('width', 'height'), [(128, 96), (96, 128), (128, 72), (128, 128), (128, 40)])
+@pytest.mark.parametrize(
+    ('width', 'height'), [(128, 96), (96, 128), (128, 72), (128, 128), (128, 40)]
+)
 @pytest.mark.parametrize('scale', [1, 2, 5])
 def test_boxes_are_in_pixels_of_a_frame_of_any_shape(width, height, scale):
     """Painted on the letterboxed input, then taken apart and enlarged: a frame that fits it."""
@@ -117,7 +113,9 @@ def test_a_reduced_picture_still_gives_boxes_of_the_whole_frame():
 def test_every_encoding_is_shown_as_bgr(encoding):
     bgr = blank()
     paint(bgr, 5, 6, 10, across=10, down=10)
-    order = {'rgb8': [2, 1, 0], 'rgba8': [2, 1, 0, 0], 'bgra8': [0, 1, 2, 0]}.get(encoding, [0, 1, 2])
+    order = {'rgb8': [2, 1, 0], 'rgba8': [2, 1, 0, 0], 'bgra8': [0, 1, 2, 0]}.get(
+        encoding, [0, 1, 2]
+    )
     pixels = np.ascontiguousarray(bgr[:, :, order][:, :, : ENCODINGS[encoding].channels])
     found = detector().detect(frame_of(pixels, encoding), 0.02)
     assert len(found) == 1
@@ -208,7 +206,9 @@ def test_a_session_that_fails_is_a_detector_that_did_not_judge(monkeypatch):
 # --- A file that can't be used
 
 
-@pytest.mark.parametrize('content', [b'', b'<!DOCTYPE html>', b'\x08\x07' + b'\0' * 40, b'version https://git-lfs'])
+@pytest.mark.parametrize(
+    'content', [b'', b'<!DOCTYPE html>', b'\x08\x07' + b'\0' * 40, b'version https://git-lfs']
+)
 def test_a_file_that_is_no_onnx_is_refused(content):
     with pytest.raises(ModelError) as raised:
         detector(model=model_file(content))
@@ -284,9 +284,7 @@ def test_falling_back_to_the_cpu_unasked_is_refused(monkeypatch):
         def get_providers(self):
             return ['CPUExecutionProvider']
 
-    monkeypatch.setattr(
-        onnxruntime, 'get_available_providers', lambda: ['CUDAExecutionProvider']
-    )
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: ['CUDAExecutionProvider'])
     monkeypatch.setattr(onnxruntime, 'InferenceSession', lambda *args, **kwargs: Fallen())
     with pytest.raises(ModelError, match='runs on CPUExecutionProvider'):
         OnnxDetector(model_file(b''), ['cuda'], 1, 128)

@@ -265,8 +265,7 @@ def test_a_usual_type_of_another_release_is_read_by_its_own_definition(tmp_path)
 
 def test_definitions_in_idl_are_read_and_kept(tmp_path):
     text = (
-        '=' * 80
-        + f'\nIDL: {OWN}\nmodule vendor_msgs {{ module msg {{ struct Reading '
+        '=' * 80 + f'\nIDL: {OWN}\nmodule vendor_msgs {{ module msg {{ struct Reading '
         '{ sequence<uint8> data; }; }; };\n'
     )
     for path, source in ((tmp_path / 'first', None), (tmp_path / 'second', tmp_path / 'first')):
@@ -330,7 +329,8 @@ def test_a_message_cut_off_is_a_frame_that_can_not_be_read(tmp_path, length):
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_after_an_exception_nothing_is_left(tmp_path, storage, error):
-    with pytest.raises(error), BagWriter(tmp_path / 'deep' / 'er' / 'bag', storage) as writer:
+    path = tmp_path / 'deep' / 'er' / 'bag'
+    with pytest.raises(error), BagWriter(path, storage) as writer:  # noqa: PT012
         topic = writer.add_topic('/log', STRING)
         writer.write(topic, 1, b'\0\1\0\0' + bytes(100_000))
         (writer.folder / 'more.json').write_text('{}')
@@ -381,7 +381,7 @@ def test_what_exists_is_not_overwritten(tmp_path, kind):
 
 def test_a_target_that_came_into_being_meanwhile_is_not_overwritten(tmp_path):
     path = tmp_path / 'bag'
-    with pytest.raises(InputError, match='meanwhile'), BagWriter(path):
+    with pytest.raises(InputError, match='meanwhile'), BagWriter(path):  # noqa: PT012
         path.mkdir()
         (path / 'mine').write_text('mine')
     assert [item.name for item in tmp_path.iterdir()] == ['bag']
@@ -390,7 +390,8 @@ def test_a_target_that_came_into_being_meanwhile_is_not_overwritten(tmp_path):
 
 def test_a_parent_that_is_a_file_is_refused(tmp_path):
     (tmp_path / 'file').write_text('mine')
-    with pytest.raises(InputError, match='can not be written to'), BagWriter(tmp_path / 'file' / 'bag'):
+    writer = BagWriter(tmp_path / 'file' / 'bag')
+    with pytest.raises(InputError, match='can not be written to'), writer:
         pass
     assert (tmp_path / 'file').read_text() == 'mine'
 
@@ -401,9 +402,8 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, storage, place, monkey
     def full(*args, **kwargs):
         raise OSError(28, 'No space left on device')
 
-    with pytest.raises(InputError, match='No space left') as raised, BagWriter(
-        tmp_path / 'new' / 'bag', storage
-    ) as writer:
+    target = BagWriter(tmp_path / 'new' / 'bag', storage)
+    with pytest.raises(InputError, match='No space left') as raised, target as writer:  # noqa: PT012
         topic = writer.add_topic('/log', STRING)
         monkeypatch.setattr(Writer, place, full)
         writer.write(topic, 1, b'\0\1\0\0')

@@ -187,9 +187,14 @@ def test_the_whole_frame_is_a_region_too(method, encoding):
     rows = rows_of(message)
     redact(message, [Region(0, 0, 80, 64)], method, 0.0)
     after = pixels_of(message)
-    assert (after[[0, 0, -1, -1], [0, -1, 0, -1]] != noise(64, 80, channels)[
-        [0, 0, -1, -1], [0, -1, 0, -1]
-    ]).any(axis=1).all(), 'the corners'
+    assert (
+        (
+            after[[0, 0, -1, -1], [0, -1, 0, -1]]
+            != noise(64, 80, channels)[[0, 0, -1, -1], [0, -1, 0, -1]]
+        )
+        .any(axis=1)
+        .all()
+    ), 'the corners'
     assert np.array_equal(rows_of(message)[:, 80 * channels :], rows[:, 80 * channels :])
 
 
@@ -250,7 +255,7 @@ LIES = {
 @pytest.mark.parametrize('lie', LIES)
 def test_a_message_that_lies_about_its_layout_is_refused(lie):
     message = dataclasses.replace(image(noise(24, 40)), **LIES[lie])
-    for attempt in (lambda: IMAGE.decode(message, '/front', 64), lambda: IMAGE.blacked_out(message)):
+    for attempt in (lambda: IMAGE.decode(message, '/', 64), lambda: IMAGE.blacked_out(message)):
         with pytest.raises(FrameError) as raised:
             attempt()
         said = str(raised.value)
@@ -259,11 +264,13 @@ def test_a_message_that_lies_about_its_layout_is_refused(lie):
         assert f'{len(message.data)} bytes' in said
 
 
-@pytest.mark.parametrize('name', ['16UC1', '32FC1', 'bayer_rggb8', 'yuv422', 'rgb16', '', 'BGR8', 'bgr8 '])
+@pytest.mark.parametrize(
+    'name', ['16UC1', '32FC1', 'bayer_rggb8', 'yuv422', 'rgb16', '', 'BGR8', 'bgr8 ']
+)
 def test_an_unknown_encoding_is_refused_with_the_known(name):
     message = image(noise(24, 40))
     message.encoding = name
-    for attempt in (lambda: IMAGE.decode(message, '/front', 64), lambda: IMAGE.blacked_out(message)):
+    for attempt in (lambda: IMAGE.decode(message, '/', 64), lambda: IMAGE.blacked_out(message)):
         with pytest.raises(UnsupportedEncodingError, match='bgr8') as raised:
             attempt()
         assert repr(name) in str(raised.value)
@@ -318,8 +325,12 @@ def test_a_compressed_image_keeps_head_format_size_and_all_outside(kind, buffer,
     # Chroma is interpolated between blocks: a decoder may blend one sample across the border.
     margin = 0 if kind == 'png' else 2
     near = coverage_mask(
-        [Region(max(0, r.x0 - margin), max(0, r.y0 - margin), r.x1 + margin, r.y1 + margin)
-         for r in done.regions], 112, 80
+        [
+            Region(max(0, r.x0 - margin), max(0, r.y0 - margin), r.x1 + margin, r.y1 + margin)
+            for r in done.regions
+        ],
+        112,
+        80,
     )
     assert np.array_equal(after[~near], original[~near])
     inside = after[21:61, 35:70].astype(int)

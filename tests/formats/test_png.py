@@ -36,7 +36,8 @@ def chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
     found, position = [], 8
     while position < len(data):
         length = struct.unpack('>I', data[position : position + 4])[0]
-        found.append((data[position + 4 : position + 8], data[position + 8 : position + 8 + length]))
+        content = data[position + 8 : position + 8 + length]
+        found.append((data[position + 4 : position + 8], content))
         position += 12 + length
     return found
 

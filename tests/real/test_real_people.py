@@ -36,6 +36,8 @@ def test_the_worker_is_covered_in_every_frame(shared_data: Path, tmp_path: Path)
     assert report.clean
     assert len(masks) == len(boxes) == 71
     shares = [
-        share_covered(mask, box) for mask, people in zip(masks, boxes, strict=True) for box in people
+        share_covered(mask, box)
+        for mask, people in zip(masks, boxes, strict=True)
+        for box in people
     ]
     assert min(shares) >= 0.8, [round(share, 2) for share in shares]

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import pytest
 
 from anonymizer_node.core.datatypes import UInt8Array
 from anonymizer_node.detectors.registry import ModelFile
+
+onnx = pytest.importorskip('onnx', reason='tiny graphs are made with onnx')
+helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
+UINT8, FLOAT = TensorProto.UINT8, TensorProto.FLOAT
 
 BINS = 11
 STRIDES = (8, 16, 32)
@@ -71,9 +74,7 @@ def painted_nanodet(
     scores, boxes = [], []
     for stride in STRIDES:
         step = every if stride == 8 else stride
-        blue, green, red = (
-            graph.channel('image', index, step // 2, step) for index in range(3)
-        )
+        blue, green, red = (graph.channel('image', index, step // 2, step) for index in range(3))
         times = score_times if stride == 8 else score_times * 0
         score = graph.add('Div', blue, graph.constant(np.float32(255)))
         score = graph.add('Mul', score, graph.constant(np.float32(times)))
@@ -86,9 +87,7 @@ def painted_nanodet(
             away = graph.add(
                 'Sub', distance, graph.constant(np.arange(BINS, dtype=np.float32)[None, None])
             )
-            sharp = graph.add(
-                'Mul', graph.add('Mul', away, away), graph.constant(np.float32(-50))
-            )
+            sharp = graph.add('Mul', graph.add('Mul', away, away), graph.constant(np.float32(-50)))
             sides.append(graph.add('Add', sharp, graph.constant(np.float32(logits_plus))))
         name = f'box_{stride}'
         graph.add('Concat', *sides, axis=2, output=name)
@@ -147,9 +146,7 @@ def shaped(
 
 def _model(graph: _Graph, inputs: list, outputs: list, metadata: dict[str, str]) -> bytes:
     built = helper.make_graph(graph.nodes, 'tiny', inputs, outputs, graph.constants)
-    model = helper.make_model(
-        built, opset_imports=[helper.make_opsetid('', 13)], ir_version=8
-    )
+    model = helper.make_model(built, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     return model.SerializeToString()

@@ -1,4 +1,4 @@
-"""Obscures the people in a recorded bag and writes a new one; everything else is copied as it is."""
+"""Obscures the people in a recorded bag and writes a new one; the rest is copied as it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
-from anonymizer_node.offline.bag import BagReport, anonymize_bag
+from anonymizer_node.offline.bag import ENDINGS, BagReport, anonymize_bag
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,10 +60,7 @@ def summary(report: BagReport) -> Table:
     for heading in ('in', 'copied', 'anonymized', 'untouched', 'blacked out', 'dropped', 'regions'):
         table.add_column(heading, justify='right')
     for name, topic in report.topics.items():
-        counts = [
-            topic.statuses[status]
-            for status in ('copied', 'anonymized', 'untouched', 'blacked_out', 'dropped')
-        ]
+        counts = [topic.statuses[status] for status in ENDINGS]
         cells = [str(value) if value else '-' for value in (*counts, topic.regions)]
         table.add_row(name, topic.msgtype, str(topic.count), *cells)
     return table

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
         prog='anonymize',
-        description='Makes the people in robots\' camera data unrecognisable.',
+        description="Makes the people in robots' camera data unrecognisable.",
         epilog='Exit status: 0 clean; 1 finished, but something could not be shown to hold; '
         '2 wrong usage, configuration or input, and nothing was written.',
     )

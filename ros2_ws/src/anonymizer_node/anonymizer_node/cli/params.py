@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -43,10 +43,9 @@ def as_yaml() -> str:
     lines = ['/**:', '  ros__parameters:']
     for name, (default, option) in options().items():
         value = list(default) if isinstance(default, tuple) else default
-        dumped = yaml.safe_dump({name: value}, default_flow_style=None).strip()
         bounds = allowed(option)
         lines.append(f'    # {option.help}' + (f' [{bounds}]' if bounds else ''))
-        lines.append(f'    {dumped}')
+        lines.append(f'    {name}: {json.dumps(value)}')  # A JSON value is a YAML value.
     return '\n'.join(lines) + '\n'
 
 

@@ -11,12 +11,15 @@ import yaml
 from anonymizer_node.core.config import Option, Settings, options
 from anonymizer_node.core.errors import ConfigError
 
+NODE_ONLY = frozenset({'autostart', 'qos_overrides', 'use_sim_time'})
+"""Parameters of the node that are no settings; in its parameter file they are passed over."""
+
 
 def add_setting_flags(parser: argparse.ArgumentParser) -> None:
     """A flag for every setting that recordings know, and --settings for a file of them."""
     group = parser.add_argument_group('settings', 'See "anonymize params".')
     group.add_argument(
-        '--settings', type=Path, metavar='YAML', help='File of settings; flags go before it.'
+        '--settings', type=Path, metavar='YAML', help='File of settings; flags override it.'
     )
     for name, (default, option) in options().items():
         if option.scope == 'node':
@@ -31,7 +34,7 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
                 flag,
                 type=type(default),
                 default=None,
-                metavar=name.upper() if not option.choices else '{' + ','.join(option.choices) + '}',
+                metavar='{' + ','.join(option.choices) + '}' if option.choices else name.upper(),
                 help=_help(default, option),
             )
 
@@ -55,14 +58,25 @@ def _from_file(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f'{str(path)!r} can not be read as YAML: {error}') from error
-    if isinstance(values, dict) and set(values) == {'/**'}:
-        values = values['/**']
-    if isinstance(values, dict) and set(values) == {'ros__parameters'}:
-        values = values['ros__parameters']
+    values = _of_node(values)
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f'{str(path)!r} holds no settings; it takes "name: value" lines.')
+    return values
+
+
+def _of_node(values: Any) -> Any:
+    """What a ROS 2 parameter file says to its one node; anything else as it is."""
+    if not isinstance(values, dict) or len(values) != 1:
+        return values
+    inner = next(iter(values.values()))
+    if isinstance(inner, dict) and set(inner) == {'ros__parameters'}:
+        values = inner
+    if set(values) == {'ros__parameters'}:
+        values = values['ros__parameters'] or {}
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name not in NODE_ONLY}
     return values
 
 

@@ -66,7 +66,7 @@ class Topic(NamedTuple):
 
     name: str
     msgtype: str
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # Hides tuple.count, which nobody needs here.
     qos: tuple[Qos, ...] = ()
     definition: str = ''
     type_hash: str = ''

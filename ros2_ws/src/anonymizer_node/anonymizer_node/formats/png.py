@@ -94,7 +94,9 @@ def _check_chunks(data: bytes) -> None:
     if b'acTL' in kinds:
         raise UnsupportedEncodingError('An animated PNG is not supported: only one frame is seen.')
     if data[position:].strip(b'\0'):
-        raise FrameError(f'A PNG is followed by {len(data) - position} bytes that are no part of it.')
+        raise FrameError(
+            f'A PNG is followed by {len(data) - position} bytes that are no part of it.'
+        )
 
 
 def _encoding(pixels: NDArray[Any]) -> str:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.datatypes import STATUSES, Outcome
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.core.pipeline import Detector, Pipeline
 from anonymizer_node.detectors.loading import load_detector
@@ -21,6 +23,8 @@ from anonymizer_node.offline.plan import TopicPlan, plan
 
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
+ENDINGS = ('copied', *STATUSES)
+"""What can become of a message."""
 
 Progress = Callable[[int, int], None]
 """(messages done, messages in all)."""
@@ -109,10 +113,7 @@ class BagReport:
                     'reason': topic.reason,
                     'asked': topic.asked,
                     'count': topic.count,
-                    **{
-                        status: topic.statuses[status]
-                        for status in ('copied', 'anonymized', 'untouched', 'blacked_out', 'dropped')
-                    },
+                    **{status: topic.statuses[status] for status in ENDINGS},
                     'causes': dict(topic.causes),
                     'reasons': topic.reasons,
                     'most_people': topic.people,
@@ -174,9 +175,7 @@ class _Job:
         self._reader = reader
         self._plans = {item.topic.key: item for item in plans}
         self._pipeline = pipeline
-        self.report = BagReport(
-            source, described(pipeline.detector), pipeline.settings.as_dict()
-        )
+        self.report = BagReport(source, described(pipeline.detector), pipeline.settings.as_dict())
         self._entries: dict[int, TopicReport] = {}
         for item in plans:
             name, msgtype = item.topic.name, item.topic.msgtype
@@ -282,8 +281,12 @@ class _Deserialising:
         return self._codec.blacked_out(self._message)
 
     def serialised(self, message: Any, like: bytes) -> bytes | bytearray:
-        """The message in CDR: the edited buffer itself if its pixels were edited in place."""
-        if message.data is self._pixels:
+        """The message in CDR: the edited buffer itself if its pixels were edited in place.
+
+        They were only if they lie in it: rosbags copies what isn't in this machine's byte order.
+        """
+        buffer = np.frombuffer(self._buffer, np.uint8)
+        if message.data is self._pixels and np.may_share_memory(message.data, buffer):
             return self._buffer
         return self._reader.encode(self._msgtype, message, like)
 

@@ -1,0 +1,221 @@
+"""The first law for types: what may hold images is never copied unasked."""
+
+import pytest
+from samples.bags import BEST_EFFORT, COMPRESSED, IMAGE, RELIABLE, STRING
+
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.image_codecs import CODECS
+from anonymizer_node.offline.plan import plan, why_image_bearing
+
+
+def bag(path, *topics):
+    """A bag of topics (name, type[, definition]) without messages."""
+    with BagWriter(path) as writer:
+        for name, msgtype, *definition in topics:
+            writer.add_topic(name, msgtype, definition=definition[0] if definition else '')
+    return path
+
+
+def planned(path, *topics, **values):
+    with BagReader(bag(path / 'bag', *topics)) as reader:
+        return {item.topic.name: item for item in plan(reader, Settings(**values))}
+
+
+def section(name, text):
+    return '=' * 80 + f'\nMSG: {name}\n{text}\n'
+
+
+@pytest.mark.parametrize('msgtype', CODECS)
+def test_every_type_in_the_table_is_anonymised(tmp_path, msgtype):
+    (item,) = planned(tmp_path, ('/front', msgtype)).values()
+    assert (item.action, item.asked) == ('anonymize', False)
+
+
+INNOCENT = {
+    'std_msgs/msg/String': None,
+    'std_msgs/msg/Empty': None,
+    'sensor_msgs/msg/CameraInfo': None,
+    'sensor_msgs/msg/Imu': None,
+    'sensor_msgs/msg/LaserScan': None,
+    'sensor_msgs/msg/PointCloud2': None,
+    'sensor_msgs/msg/JointState': None,
+    'nav_msgs/msg/Odometry': None,
+    'nav_msgs/msg/OccupancyGrid': None,
+    'tf2_msgs/msg/TFMessage': None,
+    'rcl_interfaces/msg/ParameterEvent': None,
+    'rcl_interfaces/msg/Log': None,
+    'diagnostic_msgs/msg/DiagnosticArray': None,
+    'geometry_msgs/msg/TwistStamped': None,
+    'vendor_msgs/msg/Scan': 'sensor_msgs/PointCloud2 cloud\nuint8 flag\n',
+    'vendor_msgs/msg/Key': 'uint8[16] uuid\nuint8[4095] page\n',
+    'vendor_msgs/msg/Levels': 'float32[] levels\nint8[] grid\nuint32[<=8] ids\n',
+}
+
+
+@pytest.mark.parametrize('msgtype', INNOCENT)
+def test_what_holds_no_image_is_copied(tmp_path, msgtype):
+    definition = INNOCENT[msgtype]
+    (item,) = planned(tmp_path, ('/x', msgtype, *([definition] if definition else []))).values()
+    assert (item.action, item.asked) == ('copy', False), item.reason
+
+
+SUSPICIOUS = {
+    'blank definition': ('vendor_msgs/msg/Picture', '', 'definition'),
+    'broken definition': ('vendor_msgs/msg/Picture', 'uint8[', 'definition'),
+    'part unknown': ('vendor_msgs/msg/Picture', 'vendor_msgs/Other other', 'definition'),
+    'bytes without bound': ('vendor_msgs/msg/Picture', 'uint8[] data', "'data'"),
+    'byte': ('vendor_msgs/msg/Picture', 'byte[] payload', "'payload'"),
+    'char': ('vendor_msgs/msg/Picture', 'char[] payload', "'payload'"),
+    'depth': ('vendor_msgs/msg/Picture', 'uint16[] depth', "'depth'"),
+    'bounded': ('vendor_msgs/msg/Picture', 'uint8[<=1000000] data', "'data'"),
+    'fixed': ('vendor_msgs/msg/Picture', 'uint8[4096] data', "'data'"),
+    'image inside': ('vendor_msgs/msg/Pair', 'sensor_msgs/Image left', 'sensor_msgs/msg/Image'),
+    'images inside': (
+        'vendor_msgs/msg/Many',
+        'sensor_msgs/CompressedImage[] views',
+        'sensor_msgs/msg/CompressedImage',
+    ),
+    'deep inside': (
+        'vendor_msgs/msg/Outer',
+        'vendor_msgs/Inner[2] inner\n' + section('vendor_msgs/Inner', 'string name\nuint8[] blob'),
+        "'inner.blob'",
+    ),
+    'cloud and bytes': (
+        'vendor_msgs/msg/Both',
+        'sensor_msgs/PointCloud2 cloud\nuint8[] thumbnail\n',
+        "'thumbnail'",
+    ),
+    'video packet': (
+        'ffmpeg_image_transport_msgs/msg/FFMPEGPacket',
+        'std_msgs/Header header\nint32 width\nstring encoding\nuint8[] data',
+        "'data'",
+    ),
+    'theora without definition': ('theora_image_transport/msg/Packet', '', 'definition'),
+    'disparity': ('stereo_msgs/msg/DisparityImage', '', 'sensor_msgs/msg/Image'),
+    'multi array': ('std_msgs/msg/UInt8MultiArray', '', "'data'"),
+}
+
+
+@pytest.mark.parametrize('name', SUSPICIOUS)
+def test_what_may_hold_images_is_left_out_and_named(tmp_path, name):
+    msgtype, definition, said = SUSPICIOUS[name]
+    (item,) = planned(tmp_path, ('/odd', msgtype, definition)).values()
+    assert (item.action, item.asked) == ('drop', False)
+    assert said in item.reason
+    assert '"/odd=copy"' in item.reason
+
+
+@pytest.mark.parametrize('name', SUSPICIOUS)
+def test_its_owner_can_say_copy(tmp_path, name):
+    msgtype, definition, _ = SUSPICIOUS[name]
+    (item,) = planned(
+        tmp_path, ('/odd', msgtype, definition), topic_actions=('/odd=copy',)
+    ).values()
+    assert (item.action, item.asked) == ('copy', True)
+
+
+@pytest.mark.parametrize('msgtype', [IMAGE, COMPRESSED])
+def test_compressed_depth_is_left_out(tmp_path, msgtype):
+    (item,) = planned(tmp_path, ('/depth/compressedDepth', msgtype)).values()
+    assert (item.action, item.asked) == ('drop', False)
+    assert 'can not be read' in item.reason
+    assert '/depth/compressedDepth=copy' in item.reason
+
+
+def test_of_the_image_topics_only_the_named_are_anonymised_and_the_rest_is_not_copied(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/front', IMAGE),
+        ('/rear', IMAGE),
+        ('/rear/compressed', COMPRESSED),
+        ('/log', STRING),
+        input_topics=('/front',),
+    )
+    assert {name: item.action for name, item in items.items()} == {
+        '/front': 'anonymize',
+        '/rear': 'drop',
+        '/rear/compressed': 'drop',
+        '/log': 'copy',
+    }
+    assert 'input_topics' in items['/rear'].reason
+    assert not items['/rear'].asked
+
+
+def test_actions_go_before_the_default(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/a', IMAGE),
+        ('/b', IMAGE),
+        ('/c', IMAGE),
+        ('/d', STRING),
+        topic_actions=('/a=drop', '/b=copy', '/c=anonymize', '/d=drop'),
+    )
+    assert {name: (item.action, item.asked) for name, item in items.items()} == {
+        '/a': ('drop', True),
+        '/b': ('copy', True),
+        '/c': ('anonymize', False),
+        '/d': ('drop', True),
+    }
+
+
+def test_an_action_adds_to_the_input_topics(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/a', IMAGE),
+        ('/b', IMAGE),
+        ('/c', IMAGE),
+        input_topics=('/a',),
+        topic_actions=('/b=anonymize', '/c=copy'),
+    )
+    assert [item.action for item in items.values()] == ['anonymize', 'anonymize', 'copy']
+
+
+def test_the_same_topic_is_not_both_anonymised_and_copied(tmp_path):
+    with pytest.raises(ConfigError, match="'/a'"):
+        planned(tmp_path, ('/a', IMAGE), input_topics=('/a',), topic_actions=('/a=copy',))
+
+
+@pytest.mark.parametrize(
+    'values', [{'input_topics': ('/frnt',)}, {'topic_actions': ('/frnt=drop',)}]
+)
+def test_a_topic_that_is_not_in_the_bag_is_refused_with_those_that_are(tmp_path, values):
+    with pytest.raises(ConfigError) as raised:
+        planned(tmp_path, ('/front', IMAGE), ('/log', STRING), **values)
+    said = str(raised.value)
+    assert "'/frnt'" in said
+    assert '/front, /log' in said
+    assert next(iter(values)) in said
+
+
+def test_an_empty_bag_has_no_topics(tmp_path):
+    assert planned(tmp_path) == {}
+    with pytest.raises(ConfigError, match='no topics'), BagReader(tmp_path / 'bag') as reader:
+        plan(reader, Settings(input_topics=('/front',)))
+
+
+@pytest.mark.parametrize(
+    'values', [{'input_topics': ('/x',)}, {'topic_actions': ('/x=anonymize',)}]
+)
+@pytest.mark.parametrize('topic', [('/x', STRING), ('/x', 'stereo_msgs/msg/DisparityImage')])
+def test_what_can_not_be_anonymised_is_not_promised(tmp_path, values, topic):
+    with pytest.raises(ConfigError) as raised:
+        planned(tmp_path, topic, **values)
+    assert topic[1] in str(raised.value)
+    assert all(name in str(raised.value) for name in CODECS)
+
+
+def test_two_qos_on_one_topic_are_planned_alike(tmp_path):
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.add_topic('/front', IMAGE, [RELIABLE])
+        writer.add_topic('/front', IMAGE, [BEST_EFFORT])
+    with BagReader(tmp_path / 'bag') as reader:
+        assert [item.action for item in plan(reader, Settings())] == ['anonymize', 'anonymize']
+
+
+def test_an_unknown_type_is_never_innocent(tmp_path):
+    with BagReader(bag(tmp_path / 'bag')) as reader:
+        assert why_image_bearing('nobody_msgs/msg/Ever', reader)
+        assert why_image_bearing('', reader)
+        assert not why_image_bearing(STRING, reader)
