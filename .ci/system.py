@@ -26,8 +26,8 @@ def main() -> int:
         return 0
     if os.geteuid() == 0 and shutil.which('apt-get'):
         print('libturbojpeg is missing: installing the package libturbojpeg0', flush=True)
-        install = 'apt-get update -qq && apt-get install -y -qq libturbojpeg0'
-        subprocess.run(install, shell=True, check=True, stdout=subprocess.DEVNULL)
+        for arguments in (['update', '-qq'], ['install', '-y', '-qq', 'libturbojpeg0']):
+            subprocess.run(['apt-get', *arguments], check=True, stdout=subprocess.DEVNULL)
         if present():
             return 0
     print(

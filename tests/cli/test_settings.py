@@ -72,6 +72,13 @@ def test_a_file_and_flags_add_up(tmp_path):
     assert (settings.method, settings.strength, settings.padding) == ('blur', 1.0, 0.5)
 
 
+@pytest.mark.parametrize('name', ['strength', 'hold_seconds', 'padding'])
+def test_a_flag_of_zero_overrides_a_file_too(tmp_path, name):
+    path = tmp_path / 'settings.yaml'
+    path.write_text(f'{name}: 1\n')
+    assert getattr(parsed('--settings', path, '--' + name.replace('_', '-'), '0'), name) == 0.0
+
+
 def test_what_only_a_node_has_is_no_flag_but_may_be_in_a_file(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         parsed('--output-prefix', '/x')

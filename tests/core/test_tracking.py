@@ -117,6 +117,16 @@ def test_a_detection_that_merges_two_people_leaves_the_other_held():
     assert len(answer) == 2
 
 
+def test_one_detection_that_becomes_two_people_holds_both():
+    tracker = Tracker()
+    tracker.update(0, np.array([[100, 100, 190, 220]], np.float32), 0.5)
+    tracker.update(33 * MS, np.concatenate([box(100), box(140)]), 0.5)
+    answer = tracker.update(66 * MS, NOBODY, 0.5)
+    assert len(answer) == 2
+    assert covers(answer, box(100))
+    assert covers(answer, box(140))
+
+
 def test_equal_stamps_hold_and_do_not_divide_by_nothing():
     tracker = Tracker()
     with np.errstate(all='raise'):

@@ -150,6 +150,14 @@ def test_a_folder_with_other_things_is_refused_and_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.txt']
 
 
+@pytest.mark.parametrize('seconds', [0, -1, 601, float('nan')])
+def test_a_duration_that_can_not_be_is_refused(tmp_path, seconds):
+    with pytest.raises(InputError, match='give 1 to 600'):
+        run.run_demo(tmp_path / 'out', seconds, ros=False)
+
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_file_in_the_way_is_refused(tmp_path):
     path = tmp_path / 'out'
     path.write_text('mine')

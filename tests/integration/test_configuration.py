@@ -11,7 +11,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
 import pictures  # noqa: E402
-from harness import CONFIGURE, REPOSITORY  # noqa: E402
+from harness import CLEANUP, CONFIGURE, REPOSITORY, reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import COVERED, HEIGHT, WIDTH, picture  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
@@ -111,9 +111,8 @@ def test_type_is_taken_from_the_publisher_where_there_is_one(world):
     probe.publisher(CompressedImage, topic, wait=False)
     world.start(input_topics=[topic], autostart=False)
     probe.state()
-    # The node may need a moment to see the publisher; configuring again is the remedy it names.
-    from harness import CLEANUP
 
+    # The node may need a moment to see the publisher; configuring again is the remedy it names.
     def taken():
         assert probe.change_state(CONFIGURE)
         if probe.next_health(topic).values['type'] == 'sensor_msgs/msg/CompressedImage':
@@ -158,7 +157,7 @@ def test_settings_change_at_run_time_together_or_not_at_all(world):
 
 
 def test_max_rate_is_kept_and_its_drops_are_counted(world):
-    world.start(input_topics=[RAW])
+    world.start(input_topics=[RAW], **reliable(RAW))
     probe = world.probe
     link = Link(probe, Image, RAW)
     assert probe.set_parameters(max_rate_hz=5.0).successful

@@ -11,7 +11,7 @@ rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip i
 
 import marked_node  # noqa: E402
 import pictures  # noqa: E402
-from harness import Probe  # noqa: E402
+from harness import Probe, reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import HEIGHT, WIDTH, key, picture  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
@@ -83,7 +83,7 @@ JPEG_FAULTS = {
 
 @pytest.fixture(scope='module')
 def probe(module_world):
-    module_world.start(input_topics=[RAW, JPEG])
+    module_world.start(input_topics=[RAW, JPEG], **reliable(RAW, JPEG))
     return module_world.probe
 
 
@@ -151,7 +151,7 @@ def test_topic_offered_with_another_type_is_an_error(module_world, probe):
 def test_failed_frame_is_replaced_by_a_black_one_if_so_set(world):
     from anonymizer_node.ros.regions import from_marker
 
-    world.start(input_topics=[RAW, JPEG], on_failure='blackout')
+    world.start(input_topics=[RAW, JPEG], on_failure='blackout', **reliable(RAW, JPEG))
     probe = world.probe
     raw, jpeg = Link(probe, Image, RAW), Link(probe, CompressedImage, JPEG)
     markers = probe.subscribe(ImageMarker, '/anonymizer_node/regions')
@@ -182,7 +182,7 @@ def test_failed_frame_is_replaced_by_a_black_one_if_so_set(world):
 
 
 def test_hung_detector_is_an_error_and_nothing_gets_out(world):
-    node = world.start(input_topics=[RAW])
+    node = world.start(input_topics=[RAW], **reliable(RAW))
     probe = world.probe
     link = Link(probe, Image, RAW)
     hung = with_corner(marked_node.HANGS)
@@ -202,7 +202,7 @@ def test_hung_detector_is_an_error_and_nothing_gets_out(world):
 
 
 def test_newest_frame_goes_first_and_older_ones_are_counted(world):
-    world.start(input_topics=[RAW])
+    world.start(input_topics=[RAW], **reliable(RAW))
     probe = world.probe
     link = Link(probe, Image, RAW)
     before = link.books()

@@ -9,6 +9,7 @@ rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip i
 
 import cv2  # noqa: E402
 import pictures  # noqa: E402
+from harness import reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import COVERED, HEIGHT, WIDTH, key, picture  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -20,7 +21,7 @@ JPEG = '/front/image_raw/compressed'
 
 @pytest.fixture(scope='module')
 def probe(module_world):
-    module_world.start(input_topics=[RAW, JPEG, '/best/effort'])
+    module_world.start(input_topics=[RAW, JPEG, '/best/effort'], **reliable(RAW, JPEG))
     return module_world.probe
 
 

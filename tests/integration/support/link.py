@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pictures
-from harness import Probe
+from harness import PATIENCE_S, Probe
 from pictures import key
 from sensor_msgs.msg import CompressedImage
 
 WARM_UP_PERIOD_S = 0.1
+RESEND_S = 4.0
 
 
 class Link:
@@ -65,6 +67,15 @@ class Link:
         self.sent += 1
 
     def send(self, message: Any) -> Any:
-        """Send a message in, and wait for what comes out for it."""
-        self.publish(message)
-        return self.probe.until(lambda: self.answer(message), f'an output for {self.topic}')
+        """Send a message in, and wait for what comes out for it.
+
+        A busy machine may lose a best-effort message; it is then sent once more.
+        """
+        for patience_s in (RESEND_S, RESEND_S, PATIENCE_S):
+            self.publish(message)
+            deadline_s = time.monotonic() + patience_s
+            while not self.answer(message) and time.monotonic() < deadline_s:
+                self.probe.spin_for(0.01)
+            if answer := self.answer(message):
+                return answer
+        return self.probe.until(lambda: self.answer(message), f'an output for {self.topic}', 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from anonymizer_node.core.datatypes import STATUSES
 from anonymizer_node.demo.processes import StageError
 from anonymizer_node.demo.run import SECONDS, SEED, DemoResult, Half, run_demo
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--seconds',
         type=float,
         default=SECONDS,
-        help=f'How long the cameras play; default: {SECONDS:g}.',
+        help=f'How long the cameras play, the shorter the faster; default: {SECONDS:g}.',
     )
     parser.add_argument('--seed', type=int, default=SEED, help=f'Of the scenes; default: {SEED}.')
     parser.add_argument(
@@ -62,7 +63,11 @@ def told(half: Half) -> list[str]:
     ]
     for name, topic in half.verdict.topics.items():
         if topic.role == 'anonymized':
-            counts = ', '.join(f'{count} {status}' for status, count in topic.statuses.items())
+            counts = ', '.join(
+                f'{topic.statuses[status]} {status}'
+                for status in (*STATUSES, 'unpublished')
+                if topic.statuses.get(status)
+            )
             lines.append(f'  {name}: {topic.count_in} frames in; {counts}')
     people = half.people
     lines.append(

@@ -12,7 +12,7 @@ from rich.table import Table
 from anonymizer_node.proof.verdict import LAWS, Verdict
 from anonymizer_node.proof.verify import verify_bag
 
-_MARKS = {'passed': 'holds', 'failed': 'BROKEN', 'warning': 'note', 'empty': '-'}
+_MARKS = {'passed': 'holds', 'failed': 'BROKEN', 'warning': 'note', 'empty': 'nothing to check'}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,8 @@ def main(args: argparse.Namespace) -> int:
     console = Console()
     console.print(table_of(verdict))
     for check in verdict.checks:
+        if check.failed:
+            console.print(f'{check.name}: not so: {check.statement}', markup=False, soft_wrap=True)
         for failure in check.failures:
             console.print(f'{check.name}: {failure}', markup=False, soft_wrap=True)
         if check.failed > len(check.failures):
@@ -53,19 +55,15 @@ def main(args: argparse.Namespace) -> int:
 
 
 def table_of(verdict: Verdict) -> Table:
-    """One line for each check."""
+    """One line for each check, under its law."""
     table = Table(box=None, pad_edge=False)
-    table.add_column('law')
-    table.add_column('check', no_wrap=True)
-    table.add_column('', no_wrap=True)
+    table.add_column('law and check', overflow='fold')
+    table.add_column('result', no_wrap=True)
     table.add_column('looked at', justify='right')
-    table.add_column('what was shown', overflow='fold')
-    for check in verdict.checks:
-        table.add_row(
-            f'{check.law} {LAWS[check.law]}',
-            check.name,
-            _MARKS[check.state],
-            f'{check.checked:,} {check.unit}',
-            check.statement,
-        )
+    for law, name in LAWS.items():
+        table.add_row(f'{law} {name}')
+        for check in verdict.checks:
+            if check.law == law:
+                looked_at = f'{check.checked:,} {check.unit}'
+                table.add_row(f'  {check.name}', _MARKS[check.state], looked_at)
     return table

@@ -126,10 +126,13 @@ def run_demo(
         tell: Gets a line on what is being done.
 
     Raises:
-        InputError: If the folder holds something else, or a photograph is missing.
+        InputError: If the folder holds something else, a photograph is missing, or `seconds` can't
+            be.
         ModelError: If the detector can't be used.
         StageError: If a process of the live half fails.
     """
+    if not 1 <= seconds <= 600:
+        raise InputError(f'The demo can not play for {seconds:g} s; give 1 to 600.')
     began = time.monotonic()
     _make_room(out)
     result = DemoResult(out, page=out / PAGE)
@@ -198,7 +201,8 @@ def _make_room(out: Path) -> None:
         if not (out / SUMMARY).is_file():
             raise InputError(f'{str(out)!r} is not empty and no earlier demo; name another folder.')
         for name in (SOURCE, LIVE, BAG, LOGS):
-            shutil.rmtree(out / name, ignore_errors=True)
+            for folder in (out / name, *out.glob(f'.{name}.part-*')):
+                shutil.rmtree(folder, ignore_errors=True)
         for name in (PICTURE, PAGE):
             (out / name).unlink(missing_ok=True)
     try:

@@ -107,7 +107,7 @@ class FrameChecks:
             'no-second-picture',
             3,
             'No thumbnail or other second picture is left inside an image file.',
-            'compressed frames with people',
+            'compressed frames',
         )
         self._regions = 0
         self._pixels_outside = 0

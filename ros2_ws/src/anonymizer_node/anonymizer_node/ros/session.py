@@ -19,11 +19,7 @@ WAKE_S = 0.1
 
 @contextmanager
 def session(name: str) -> Iterator[tuple[Node, Executor]]:
-    """A node and its executor, spun by whoever holds them. Takes no ROS arguments.
-
-    SIGTERM and SIGINT raise `KeyboardInterrupt`, so that `with` and `finally` do their work.
-    """
-    signal.signal(signal.SIGTERM, _interrupt)
+    """A node and its executor, spun by whoever holds them. Takes no ROS arguments."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = Node(name)
@@ -47,6 +43,11 @@ def spin_until(executor: Executor, condition: Callable[[], bool], timeout_s: flo
             return False
         executor.spin_once(timeout_sec=min(left, WAKE_S))
     return True
+
+
+def heed_sigterm() -> None:
+    """Let SIGTERM raise `KeyboardInterrupt` as SIGINT does, so that `with` does its work."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
