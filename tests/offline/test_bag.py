@@ -453,6 +453,7 @@ def test_the_regions_say_what_was_obscured_in_which_frame_and_show_no_pixel(tmp_
             'status': ('anonymized', 'untouched')[index],
             'regions': [list(PERSON)] if index == 0 else [],
             'cause': '',
+            'note': '',
         }
         for index in range(2)
     ]

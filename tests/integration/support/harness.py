@@ -124,6 +124,7 @@ class Probe:
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._health: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         self._reported_ns = 0
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
 
@@ -162,18 +163,38 @@ class Probe:
             self.until(lambda: self.node.count_publishers(topic), f'a publisher of {topic}')
         return heard
 
-    def call(self, kind: type, name: str, request: Any) -> Any:
-        client = self.node.create_client(kind, name)
+    def call(self, kind: type, name: str, request: Any, again_s: float = 3.0) -> Any:
+        """The answer of a service.
+
+        A busy machine may lose the answer to a client that the server doesn't see yet, so it is
+        asked again.
+        """
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        client = self._clients[name]
         self.until(client.service_is_ready, f'the service {name}')
-        future = client.call_async(request)
-        self.until(future.done, f'an answer of {name}')
-        self.node.destroy_client(client)
-        return future.result()
+        futures: list[Any] = []
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
+            futures.append(client.call_async(request))
+            retry_s = time.monotonic() + again_s
+            while time.monotonic() < retry_s:
+                for future in futures:
+                    if future.done():
+                        return future.result()
+                self._executor.spin_once(timeout_sec=0.05)
+        raise AssertionError(f'no answer of {name}')
 
     def change_state(self, transition: int) -> bool:
+        """Whether a transition was made. Asked for once only: a second one would fail."""
+        name = f'{NODE}/change_state'
+        if name not in self._clients:
+            nonsense = ChangeState.Request()
+            nonsense.transition.label = 'only_to_be_seen'
+            assert not self.call(ChangeState, name, nonsense).success
         request = ChangeState.Request()
         request.transition.id = transition
-        return bool(self.call(ChangeState, f'{NODE}/change_state', request).success)
+        return bool(self.call(ChangeState, name, request, PATIENCE_S).success)
 
     def state(self) -> str:
         return str(self.call(GetState, f'{NODE}/get_state', GetState.Request()).current_state.label)

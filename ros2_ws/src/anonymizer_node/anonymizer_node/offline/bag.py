@@ -227,6 +227,7 @@ class _Job:
             'status': outcome.status,
             'regions': [list(region) for region in outcome.regions],
             'cause': outcome.cause,
+            'note': outcome.note,
         }
         regions.write(json.dumps(line) + '\n')
         return data

@@ -31,7 +31,8 @@ def session(name: str) -> Iterator[tuple[Node, Executor]]:
             executor.shutdown()
             node.destroy_node()
     finally:
-        rclpy.try_shutdown()
+        if rclpy.ok():
+            rclpy.shutdown()
 
 
 def spin_until(executor: Executor, condition: Callable[[], bool], timeout_s: float) -> bool:
