@@ -54,6 +54,8 @@ setup(
         ],
         'demo': ['matplotlib', 'scikit-image'],
         'modelling': ['onnx', 'sympy'],
+        # colcon runs the tests with pytest if an extra of this name asks for it.
+        'test': ['hypothesis', 'pytest<9'],
         'dev': [
             'colcon-common-extensions',
             'hypothesis',
