@@ -19,7 +19,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 
-from anonymizer_node.resources import share_path
+from anonymizer_node.ros.fast_dds import profile_environment
 
 ARGUMENTS = {
     'namespace': 'Namespace of the node; relative topics are resolved in it.',
@@ -30,21 +30,6 @@ ARGUMENTS = {
     'autostart': 'true: configure and activate at the start; false: wait for transitions.',
     'log_level': 'Of the node: debug, info, warn, error or fatal.',
 }
-
-
-def profile(environment: dict[str, str]) -> dict[str, str]:
-    """The environment variable that gives Fast DDS its profile; none where it isn't wanted.
-
-    Args:
-        environment: Of the launch.
-    """
-    on_humble = environment.get('ROS_DISTRO') == 'humble'
-    # Humble's Fast DDS doesn't read the newer name; later ones warn about the older.
-    variable = 'FASTRTPS_DEFAULT_PROFILES_FILE' if on_humble else 'FASTDDS_DEFAULT_PROFILES_FILE'
-    chosen = any(name.endswith('_DEFAULT_PROFILES_FILE') for name in environment)
-    if chosen or 'fastrtps' not in environment.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp'):
-        return {}
-    return {variable: str(share_path('config/fastdds.xml'))}
 
 
 def parameters(given: dict[str, str]) -> list:
@@ -58,7 +43,7 @@ def parameters(given: dict[str, str]) -> list:
         topics = yaml.safe_load(given['input_topics'])
         overrides['input_topics'] = [topics] if isinstance(topics, str) else topics
     if 'autostart' in given:
-        overrides['autostart'] = ParameterValue(given['autostart'], value_type=bool)
+        overrides['autostart'] = yaml.safe_load(given['autostart'])
     for name in ('model', 'method'):
         if name in given:
             overrides[name] = ParameterValue(given[name], value_type=str)
@@ -81,7 +66,7 @@ def set_up(context: LaunchContext) -> list[Action]:
         ros_arguments=['--log-level', given['log_level']] if 'log_level' in given else [],
         output='screen',
     )
-    variables = profile(dict(context.environment))
+    variables = profile_environment(context.environment)
     return [*(SetEnvironmentVariable(*item) for item in variables.items()), node]
 
 

@@ -91,6 +91,15 @@ def test_a_topic_left_out_is_1_and_named_and_copying_it_is_0(tmp_path, detector,
     assert run(tmp_path / 'in', tmp_path / 'drop', '--topic-actions', '/video=drop') == 0
 
 
+def test_messages_that_are_missing_are_1_and_said(source, tmp_path, detector, capsys, monkeypatch):
+    whole = job.BagReader.messages
+    monkeypatch.setattr(job.BagReader, 'messages', lambda self: iter(list(whole(self))[:-2]))
+    assert run(source, tmp_path / 'out') == 1
+    shown = capsys.readouterr().out
+    assert '/front: 3 messages are declared, but 2 were read' in shown
+    assert 'attachments' in shown, 'and what is not carried over'
+
+
 def test_names_with_brackets_are_shown_as_they_are(tmp_path, detector, capsys):
     with BagWriter(tmp_path / '[bold]in') as writer:
         writer.add_topic('/log', STRING)

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ from anonymizer_node import __version__
 from anonymizer_node.cli import main as cli
 from anonymizer_node.cli.main import VERBS, main, parser
 from anonymizer_node.core import errors
+from anonymizer_node.formats.bags import BagWriter
 
 
 @pytest.mark.parametrize('verb', VERBS)
@@ -92,6 +94,30 @@ def test_every_error_of_ours_is_2_and_one_line_without_traceback(monkeypatch, ca
 def test_an_interrupt_is_said_and_is_no_success(monkeypatch, capsys):
     assert verb_that(monkeypatch, KeyboardInterrupt()) == 130
     assert 'interrupted' in capsys.readouterr().err
+
+
+def test_being_told_to_end_cleans_up_as_an_interrupt_does(monkeypatch, tmp_path):
+    made = parser()
+
+    def run(args):
+        with BagWriter(tmp_path / 'deep' / 'out') as writer:
+            assert writer.folder.exists()
+            signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    class Told:
+        def parse_args(self, argv):
+            args = made.parse_args(argv)
+            args.run = run
+            return args
+
+    monkeypatch.setattr(cli, 'parser', Told)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(['bag', 'in', 'out']) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_surprise_is_not_hidden(monkeypatch):

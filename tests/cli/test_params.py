@@ -30,7 +30,7 @@ def test_as_yaml_it_is_a_parameter_file_of_the_defaults(capsys, tmp_path):
     assert main(['params', '--yaml']) == 0
     out = capsys.readouterr().out
     values = yaml.safe_load(out)['/**']['ros__parameters']
-    assert Settings.from_mapping(values) == Settings()
+    assert Settings.from_mapping(values) == Settings.of_node()
     assert list(values) == list(options())
     for _, option in options().values():
         assert option.help in out

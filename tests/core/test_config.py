@@ -206,3 +206,12 @@ def test_settings_are_checked_when_changed_and_never_in_place():
         settings.changed(strength=2.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.method = 'none'
+
+
+def test_the_node_differs_only_where_a_live_default_is_declared():
+    node, job = Settings.of_node(), Settings()
+    differing = {name for name in options() if getattr(node, name) != getattr(job, name)}
+    assert differing == {
+        name for name, (_, option) in options().items() if option.live_default is not None
+    }
+    assert Settings.of_node(method='blur').changed(method='blackout') == node

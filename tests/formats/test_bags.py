@@ -1,4 +1,6 @@
+import contextlib
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from rosbags.interfaces import (
     QosDurability,
     QosReliability,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
     BEST_EFFORT,
@@ -280,6 +282,24 @@ def test_definitions_in_idl_are_read_and_kept(tmp_path):
             assert reader.leaves(OWN) == [Leaf('data', 'uint8', 0, (OWN,))]
 
 
+def test_arrays_within_arrays_count_as_all_of_them_together(tmp_path):
+    part = '=' * 80 + '\nMSG: vendor_msgs/Row\nuint8[64] cells\nuint8 kind\n'
+    with BagWriter(tmp_path / 'bag') as writer:
+        for name, rows in (('A', '[3]'), ('B', '[]'), ('C', '')):
+            text = f'vendor_msgs/Row{rows} rows\n{part}'
+            writer.add_topic(f'/{name}', f'vendor_msgs/msg/{name}', definition=text)
+    with BagReader(tmp_path / 'bag') as reader:
+        found = [[leaf.most for leaf in reader.leaves(f'vendor_msgs/msg/{n}')] for n in 'ABC']
+    assert found == [[192, 1], [0, 1], [64, 1]]
+
+
+def test_a_type_that_holds_itself_is_unknown(tmp_path):
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.add_topic('/own', OWN, definition='vendor_msgs/Reading[] more\n')
+    with BagReader(tmp_path / 'bag') as reader:
+        assert reader.leaves(OWN) is None
+
+
 def test_a_type_that_holds_an_unknown_one_is_unknown(tmp_path):
     with BagWriter(tmp_path / 'bag') as writer:
         writer.add_topic('/own', OWN, definition='vendor_msgs/Secret secret\n')
@@ -488,6 +508,39 @@ def test_what_is_no_whole_bag_is_refused_with_a_remedy(tmp_path, kind):
         list(reader.messages())
     assert repr(str(path)) in str(raised.value)
     assert digest(path) == before
+
+
+@pytest.mark.parametrize('error', [MemoryError, struct.error, AssertionError, ZeroDivisionError])
+@pytest.mark.parametrize('place', ['open', 'messages'])
+def test_whatever_the_parser_raises_the_bag_is_refused(tmp_path, monkeypatch, error, place):
+    path = write_bag(tmp_path / 'bag', strings())
+
+    def fail(*args, **kwargs):
+        raise error('told to fail')
+
+    monkeypatch.setattr(Reader, place, fail)
+    with pytest.raises(InputError, match='told to fail'), BagReader(path) as reader:
+        list(reader.messages())
+
+
+def test_what_the_consumer_raises_is_its_own(tmp_path):
+    with BagReader(write_bag(tmp_path / 'bag', strings())) as reader, pytest.raises(ValueError):  # noqa: PT011
+        [int(message.topic.name) for message in reader.messages()]
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_bag_with_bytes_changed_anywhere_is_read_or_refused(tmp_path, storage):
+    path = write_bag(tmp_path / 'bag', strings(40), storage)
+    (file,) = (item for item in path.iterdir() if item.suffix != '.yaml')
+    sound = file.read_bytes()
+    random = np.random.default_rng(7)
+    for _ in range(60):
+        data = bytearray(sound)
+        at = int(random.integers(len(data) - 8))
+        data[at : at + 8] = random.bytes(8)
+        file.write_bytes(data)
+        with contextlib.suppress(InputError), BagReader(path) as reader:
+            list(reader.messages())
 
 
 @pytest.mark.parametrize('storage', STORAGES)

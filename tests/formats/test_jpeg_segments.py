@@ -18,6 +18,7 @@ from anonymizer_node.formats.jpeg_frame import Segment, segments
 from anonymizer_node.formats.jpeg_segments import MOST_UNREAD, kept
 
 THUMBNAIL = scene_jpeg(40, 30, seed=5)
+PROFILE = bytes(36) + b'acsp' + bytes(range(256)) * 12
 REGION = [Region(0, 0, 16, 16)]
 SOMEBODY = b'\xff\xd8\xff' + b'SOMEBODY' * 200
 
@@ -128,7 +129,7 @@ def test_the_thumbnail_in_jfif_is_left_out():
 
 def test_colour_profile_adobe_and_short_comments_stay_as_they_were():
     stay = [
-        segment(0xE2, b'ICC_PROFILE\0\1\1' + bytes(range(256)) * 12),
+        segment(0xE2, b'ICC_PROFILE\0\1\1' + PROFILE),
         segment(0xEE, b'Adobe\0\x64\0\0\0\0\1'),
         segment(0xFE, b'serial 1234'),
         segment(0xE0, b'AVI1\0\0\0\0'),
@@ -138,6 +139,48 @@ def test_colour_profile_adobe_and_short_comments_stay_as_they_were():
     for item in stay:
         assert item in after
     assert application_data(after) == application_data(data)
+
+
+@pytest.mark.parametrize(
+    'profiles',
+    [
+        [b'\1\1' + bytes(range(256)) * 12],
+        [b'\2\2' + PROFILE],
+        [b'\1\1' + PROFILE + SOMEBODY],
+        [bytes([number, 3]) + PROFILE + bytes(50_000) for number in (1, 2, 3)],
+        [b'\1\2' + PROFILE + b'\xff\xd8', b'\2\2\xff' + SOMEBODY[3:]],
+    ],
+    ids=['no signature', 'no beginning', 'picture', 'long', 'picture in two'],
+)
+def test_a_colour_profile_that_is_none_is_left_out(profiles):
+    found = [segment(0xE2, b'ICC_PROFILE\0' + content) for content in profiles]
+    assert b'ICC_PROFILE' not in redacted(with_segments(scene_jpeg(64, 64), *found))
+
+
+@pytest.mark.parametrize(
+    'hidden',
+    [
+        exif(THUMBNAIL),
+        segment(0xE0, b'JFXX\0\x10' + THUMBNAIL),
+        segment(0xE0, b'JFXX\0\x13' + b'\2\1' + bytes(range(6))),
+        segment(0xFE, SOMEBODY),
+        segment(0xE1, b'FLIR\0' + b'\x89PNG\r\n\x1a\n'),
+        segment(0xE4, bytes(40_000)) * 2,
+    ],
+    ids=['exif', 'jfxx', 'jfxx-rgb', 'comment', 'png', 'long'],
+)
+def test_a_second_picture_is_refused_and_can_be_stripped(hidden):
+    data = with_segments(scene_jpeg(64, 64), hidden)
+    with pytest.raises(FrameError, match='without thumbnails'):
+        jpeg.decode(data, 512)
+    jpeg.decode(redacted(data), 512)
+
+
+def test_a_second_picture_between_the_scans_is_refused():
+    data = scene_jpeg(64, 64, '420', 'progressive')
+    at = data.rfind(b'\xff\xda')
+    with pytest.raises(FrameError, match='without thumbnails'):
+        jpeg.decode(data[:at] + segment(0xE1, SOMEBODY) + data[at:], 512)
 
 
 @pytest.mark.parametrize(

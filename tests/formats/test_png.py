@@ -15,16 +15,15 @@ KINDS = {
     'grey': (1, np.uint8),
     'colour': (3, np.uint8),
     'alpha': (4, np.uint8),
-    'deep grey': (1, np.uint16),
-    'deep colour': (3, np.uint16),
-    'deep alpha': (4, np.uint16),
 }
 
 
 def picture(kind, height=31, width=45):
     channels, dtype = KINDS[kind]
     random = np.random.default_rng(5)
-    return random.integers(1, np.iinfo(dtype).max, (height, width, channels), dtype)
+    pixels = random.integers(1, np.iinfo(dtype).max, (height, width, channels), dtype)
+    pixels[:, :, 3:] = 255
+    return pixels
 
 
 def chunk(kind: bytes, content: bytes, crc: int | None = None) -> bytes:
@@ -57,8 +56,6 @@ def test_the_detector_is_shown_eight_bits(kind):
     assert (width, height) == (45, 31)
     assert shown.dtype == np.uint8
     assert encoding == {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}[pixels.shape[2]]
-    if pixels.dtype == np.uint16:
-        pixels = pixels // 256
     assert np.array_equal(shown, pixels)
 
 
@@ -82,7 +79,7 @@ def test_every_pixel_outside_keeps_its_value_and_depth(kind, method):
         assert (inside == np.array(black)).all()
     else:
         assert not np.array_equal(inside, pixels[7:, 10:])
-        assert inside.std() < pixels.std() / 2
+        assert inside[:, :, :3].std() < pixels[:, :, :3].std() / 2
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -94,6 +91,69 @@ def test_blacked_out_keeps_size_channels_and_depth(kind):
     assert not black[:, :, :3].any()
     if pixels.shape[2] == 4:
         assert (black[:, :, 3] == np.iinfo(pixels.dtype).max).all()
+
+
+@pytest.mark.parametrize('channels', [1, 3, 4])
+def test_sixteen_bits_of_which_a_detector_would_see_black_are_refused(channels):
+    # 10 bits in 16: the upper byte is never above 3.
+    pixels = np.random.default_rng(1).integers(0, 1024, (20, 20, channels), np.uint16)
+    for work in (lambda data: png.decode(data, 64), png.blacked_out):
+        with pytest.raises(UnsupportedEncodingError, match=r'uint16.*8 bits per sample'):
+            work(png_bytes(pixels))
+
+
+def test_a_picture_drawn_in_alpha_is_refused():
+    pixels = np.full((20, 20, 4), 200, np.uint8)
+    png.decode(png_bytes(pixels), 64)
+    pixels[:, :, 3] = noise(20, 20)[:, :, 0]
+    for work in (lambda data: png.decode(data, 64), png.blacked_out):
+        with pytest.raises(FrameError, match='without alpha'):
+            work(png_bytes(pixels))
+
+
+def test_a_picture_drawn_in_one_transparent_colour_is_refused():
+    chunks = chunks_of(png_bytes(noise(20, 20)[:, :, :1]))
+    chunks[1:1] = [(b'tRNS', b'\0\7')]
+    with pytest.raises(FrameError, match=r'transparen|alpha'):
+        png.decode(built(chunks), 64)
+    data = built([chunks[0], (b'tRNS', b'\0\7'), *chunks[2:]])
+    with pytest.raises(FrameError):
+        png.redact(data, [Region(0, 0, 1, 1)], 'blackout', 0.5)
+
+
+JPEG = b'\xff\xd8\xff\xe0' + bytes(50)
+
+
+@pytest.mark.parametrize(
+    'hidden',
+    [
+        (b'eXIf', b'II*\0' + JPEG),
+        (b'tEXt', b'Comment\0' + png.SIGNATURE),
+        (b'zTXt', b'Thumb\0\0' + zlib.compress(JPEG)),
+        (b'iTXt', b'Thumb\0\1\0\0\0' + zlib.compress(JPEG)),
+        (b'iCCP', b'x\0\0' + zlib.compress(JPEG)),
+        (b'iCCP', b'x\0\0' + zlib.compress(bytes(70_000))),
+        (b'prVt', bytes(70_000)),
+    ],
+    ids=['exif', 'text', 'packed text', 'text in utf-8', 'profile', 'long profile', 'unknown'],
+)
+def test_a_second_picture_is_refused_and_can_be_stripped(hidden):
+    chunks = chunks_of(png_bytes(noise(20, 20)))
+    chunks[1:1] = [hidden]
+    with pytest.raises(FrameError, match='without thumbnails'):
+        png.decode(built(chunks), 64)
+    after, _, _ = png.redact(built(chunks), [Region(0, 0, 5, 5)], 'blackout', 0.5)
+    assert {kind for kind, _ in chunks_of(after)} == {b'IHDR', b'IDAT', b'IEND'}
+
+
+def test_gamma_and_its_like_stay_in_a_redacted_picture():
+    chunks = chunks_of(png_bytes(noise(20, 20)))
+    stay = [(b'gAMA', struct.pack('>I', 45455)), (b'pHYs', bytes(9))]
+    chunks[1:1] = [*stay, (b'tIME', bytes(7))]
+    after, _, _ = png.redact(built(chunks), [Region(0, 0, 5, 5)], 'blackout', 0.5)
+    assert [item for item in chunks_of(after) if item[0] not in (b'IHDR', b'IDAT', b'IEND')] == stay
+    assert chunk(*stay[0]) in after
+    png.decode(after, 64)
 
 
 def test_one_pixel():
@@ -148,14 +208,15 @@ def test_a_palette_is_shown_in_its_colours():
 
 @pytest.mark.parametrize('channels', [1, 2])
 def test_grey_of_few_bits_and_with_alpha(channels):
-    rows = b''.join(b'\0' + bytes(range(10, 10 + 4 * channels)) for _ in range(3))
+    grey = [bytes([10 + index, 7][:channels]) for index in range(4)]
+    rows = b''.join(b'\0' + b''.join(grey) for _ in range(3))
     colour = {1: 0, 2: 4}[channels]
     data = built(
         [(b'IHDR', header(4, 3, 8, colour)), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')]
     )
     shown, encoding, _, _ = png.decode(data, 64)
     assert encoding == {1: 'mono8', 2: 'bgra8'}[channels]
-    assert shown[0, :, 0].tolist() == list(range(10, 10 + 4 * channels, channels))
+    assert shown[0, :, 0].tolist() == [10, 11, 12, 13]
 
 
 @pytest.mark.parametrize('keep', [8, 9, 20, 33, 100, -1, -4, -8, -12, -13])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,19 +11,15 @@ from typing import Any
 
 import pytest
 
+from anonymizer_node.ros.fast_dds import profile_environment
+
 SUPPORT = Path(__file__).parent / 'support'
 sys.path.insert(0, str(SUPPORT))
 
 
-@pytest.fixture(scope='session', autouse=True)
-def _fast_dds_profile() -> Iterator[None]:
-    """The tests' own publishers are cameras: they need the profile too."""
-    pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
-    import harness
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(harness.PROFILE_VARIABLE, str(harness.PROFILE))
-        yield
+# The tests' own publishers are cameras: they need the profile too. Fast DDS reads it once in the
+# life of a process, so it is set before any test, of whatever folder, makes a node.
+os.environ.update(profile_environment(os.environ))
 
 
 class World:

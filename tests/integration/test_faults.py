@@ -221,3 +221,21 @@ def test_newest_frame_goes_first_and_older_ones_are_counted(world):
     assert after['published'] - before['published'] + overrun == link.sent
     stamps = [key(message) for message in link.heard]
     assert stamps == sorted(stamps)
+
+
+def test_other_publisher_on_the_output_topic_is_an_error_that_names_it(world):
+    world.start(input_topics=[RAW])
+    probe = world.probe
+    link = Link(probe, Image, RAW)
+    link.send(pictures.raw(picture()))
+    assert probe.next_health(RAW).level != ERROR
+    stranger = probe.node.create_publisher(Image, '/anonymized' + RAW, 10)
+
+    def told():
+        status = probe.next_health(RAW)
+        return status.level == ERROR and status.message
+
+    said = probe.until(told, 'an error')
+    assert f'publishes on /anonymized{RAW}: /{probe.node.get_name()}; recordings' in said
+    probe.node.destroy_publisher(stranger)
+    probe.until(lambda: probe.next_health(RAW).level != ERROR, 'the error to end')

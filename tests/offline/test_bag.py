@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
     BEST_EFFORT,
     COMPRESSED,
@@ -123,7 +124,7 @@ def test_raw_people_are_obscured_in_place_and_nothing_else(tmp_path, method):
         found[INSIDE] = expected[INSIDE]
         assert np.array_equal(found, expected), 'outside'
         padding = np.frombuffer(bytes(message.data), np.uint8).reshape(HEIGHT, -1)[:, WIDTH * 3 :]
-        assert (padding == 0xA5).all()
+        assert (padding == (0 if person else 0xA5)).all(), 'cleared in frames with regions'
         if person and method == 'blackout':
             assert not hidden.any()
         elif person:
@@ -405,7 +406,114 @@ def test_a_topic_left_out_that_has_no_messages_is_no_loss(tmp_path):
     assert report.clean
 
 
+def test_copy_of_an_image_topic_copies_only_what_can_not_be_read(tmp_path):
+    """Depth in sensor_msgs/Image is its owner's to vouch for; a colour frame among it isn't."""
+    entries = frames('/depth', people=(True, True, False, True))
+    entries[1].message.encoding = '16UC1'
+    entries[3].message.step = 5
+    asked = SETTINGS.changed(topic_actions=('/depth=copy',), on_failure='blackout')
+    report = run(tmp_path, entries, settings=asked)
+    topic = report.topics['/depth']
+    assert topic.statuses == {'anonymized': 1, 'copied': 1, 'untouched': 1, 'dropped': 1}
+    assert topic.causes == {'decode': 1}
+    first, second = read_bag(tmp_path / 'in')['/depth'], read_bag(tmp_path / 'out')['/depth']
+    assert [a == b for a, b in zip(first, second, strict=False)] == [False, True, True]
+    assert not pixels_of(read_messages(tmp_path / 'out', '/depth')[0])[INSIDE].any()
+    assert [line['index'] for line in lines(tmp_path)] == [0, 1, 2, 3]
+    assert [line['status'] for line in lines(tmp_path)][1] == 'copied'
+
+
+# --- Point clouds
+
+
+CLOUD = 'sensor_msgs/msg/PointCloud2'
+
+
+def cloud_bag(path, *clouds):
+    """A bag of clouds on /points: (names of the fields, rows), or bytes."""
+    with BagWriter(path) as writer:
+        types = writer.types.types
+        topic = writer.add_topic('/points', CLOUD)
+        for index, cloud in enumerate(clouds):
+            data = cloud
+            if not isinstance(cloud, bytes):
+                names, rows = cloud
+                kind = types['sensor_msgs/msg/PointField']
+                message = types[CLOUD](
+                    types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), ''),
+                    rows,
+                    2,
+                    [kind(name, 4 * at, 7, 1) for at, name in enumerate(names)],
+                    False,
+                    4 * len(names),
+                    8 * len(names),
+                    np.zeros(8 * len(names) * rows, np.uint8),
+                    True,
+                )
+                data = writer.encode(CLOUD, message)
+            writer.write(topic, index, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('cloud', 'copied'),
+    [
+        (('xyz', 1), True),
+        (('xyz', 4), True),
+        ((('x', 'y', 'z', 'intensity'), 1), True),
+        ((('x', 'y', 'z', 'intensity'), 4), False),
+        ((('x', 'y', 'z', 'Near_IR'), 4), False),
+        ((('x', 'y', 'z', 'rgb'), 1), False),
+        ((('x', 'y', 'z', 'rgba'), 4), False),
+        ((('r', 'g', 'b'), 4), False),
+        (b'\0\1\0\0\xff\xff', False),
+    ],
+)
+def test_a_cloud_that_shows_a_picture_is_dropped_unless_its_owner_vouches(tmp_path, cloud, copied):
+    source = cloud_bag(tmp_path / 'in', ('xyz', 1), cloud)
+    report = anonymize_bag(source, tmp_path / 'out', SETTINGS, FakeDetector())
+    topic = report.topics['/points']
+    assert report.clean == copied
+    assert topic.causes == ({} if copied else {'colour_cloud': 1})
+    if not copied:
+        assert '"/points=copy"' in topic.reasons['colour_cloud']
+    assert read_bag(tmp_path / 'out')['/points'] == read_bag(source)['/points'][: 1 + copied]
+    asked = SETTINGS.changed(topic_actions=('/points=copy',))
+    assert anonymize_bag(source, tmp_path / 'asked', asked, FakeDetector()).clean
+    assert read_bag(tmp_path / 'asked') == read_bag(source)
+
+
 # --- What is written about it
+
+
+@pytest.mark.parametrize('lost', [1, -1])
+def test_a_recording_that_gives_less_than_it_declares_is_not_clean(tmp_path, lost, monkeypatch):
+    whole = BagReader.messages
+
+    def lossy(self):
+        found = list(whole(self))
+        return iter(found[:-1] if lost > 0 else [*found, found[-1]])
+
+    monkeypatch.setattr(BagReader, 'messages', lossy)
+    report = run(tmp_path, frames('/front'))
+    assert not report.clean
+    assert told(tmp_path)['topics']['/front']['missing'] == lost
+
+
+@pytest.mark.parametrize('mode', [None, *CompressionMode.__members__.values()])
+def test_what_of_the_storage_is_not_kept_is_said(tmp_path, mode):
+    writer = Writer(tmp_path / 'packed', version=8, storage_plugin=StoragePlugin.MCAP)
+    if mode is not None:
+        writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection('/log', STRING, typestore=get_typestore(Stores.LATEST))
+        writer.write(connection, 1, b'\0\1\0\0\2\0\0\0x\0')
+    report = anonymize_bag(tmp_path / 'packed', tmp_path / 'out', SETTINGS, FakeDetector())
+    assert report.clean
+    notes = ' '.join(told(tmp_path)['notes'])
+    assert 'attachments' in notes
+    compressed = mode in (CompressionMode.FILE, CompressionMode.MESSAGE)
+    assert ('is compressed' in notes) == compressed
 
 
 def test_the_report_accounts_for_every_message(tmp_path):
@@ -447,6 +555,7 @@ def test_the_regions_say_what_was_obscured_in_which_frame_and_show_no_pixel(tmp_
     assert lines(tmp_path) == [
         {
             'topic': '/a',
+            'type': IMAGE,
             'index': index,
             'time_ns': index * SECOND + 7,
             'stamp_ns': (100 + index) * SECOND + 5,
@@ -488,6 +597,13 @@ def test_an_existing_target_is_refused_before_any_work(tmp_path):
     assert repr(str(tmp_path / 'out')) in said
     assert 'exists already' in said
     assert detector.frames == []
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_target_beside_a_storage_file_of_a_bag_is_refused(tmp_path, storage):
+    folder = write_bag(tmp_path / 'in', frames(), storage)
+    (file,) = (item for item in folder.iterdir() if item.suffix in ('.mcap', '.db3'))
+    assert 'the source' in refused(tmp_path, InputError, source=file, target=folder / 'out')
 
 
 @pytest.mark.parametrize('target', ['in', 'in/out', 'in/deep/out', 'link', 'link/out', 'x/../in'])

@@ -48,9 +48,16 @@ INNOCENT = {
     'rcl_interfaces/msg/Log': None,
     'diagnostic_msgs/msg/DiagnosticArray': None,
     'geometry_msgs/msg/TwistStamped': None,
-    'vendor_msgs/msg/Scan': 'sensor_msgs/PointCloud2 cloud\nuint8 flag\n',
+    'nav_msgs/msg/GridCells': None,
+    'vendor_msgs/msg/Goals': (
+        'vendor_msgs/Goal[] goals\n'
+        + '=' * 80
+        + '\nMSG: vendor_msgs/Goal\nunique_identifier_msgs/UUID id\nint8 status\nuint8 kind\n'
+        + '=' * 80
+        + '\nMSG: unique_identifier_msgs/UUID\nuint8[16] uuid\n'
+    ),
     'vendor_msgs/msg/Key': 'uint8[16] uuid\nuint8[4095] page\n',
-    'vendor_msgs/msg/Levels': 'float32[] levels\nint8[] grid\nuint32[<=8] ids\n',
+    'vendor_msgs/msg/Levels': 'float32[] levels\nint8[8] grid\nuint32[<=8] ids\n',
 }
 
 
@@ -82,10 +89,31 @@ SUSPICIOUS = {
         'vendor_msgs/Inner[2] inner\n' + section('vendor_msgs/Inner', 'string name\nuint8[] blob'),
         "'inner.blob'",
     ),
-    'cloud and bytes': (
-        'vendor_msgs/msg/Both',
-        'sensor_msgs/PointCloud2 cloud\nuint8[] thumbnail\n',
+    'cloud inside': (
+        'vendor_msgs/msg/Scan',
+        'sensor_msgs/PointCloud2 cloud\nuint8 flag\n',
+        "'cloud.data'",
+    ),
+    'cloud of another shape': (
+        'sensor_msgs/msg/PointCloud2',
+        'uint8[] data\nuint8[] thumbnail\n',
         "'thumbnail'",
+    ),
+    'compressed cloud': (
+        'point_cloud_interfaces/msg/CompressedPointCloud2',
+        'uint8[] compressed_data\n',
+        "'compressed_data'",
+    ),
+    'signed bytes': ('vendor_msgs/msg/Picture', 'int8[] data', "'data'"),
+    'rows of a picture': (
+        'vendor_msgs/msg/Picture',
+        'vendor_msgs/Row[] rows\n' + section('vendor_msgs/Row', 'uint8[64] cells'),
+        "'rows.cells'",
+    ),
+    'rows of a fixed picture': (
+        'vendor_msgs/msg/Picture',
+        'vendor_msgs/Row[64] rows\n' + section('vendor_msgs/Row', 'uint8[64] cells'),
+        "'rows.cells'",
     ),
     'video packet': (
         'ffmpeg_image_transport_msgs/msg/FFMPEGPacket',
@@ -95,6 +123,12 @@ SUSPICIOUS = {
     'theora without definition': ('theora_image_transport/msg/Packet', '', 'definition'),
     'disparity': ('stereo_msgs/msg/DisparityImage', '', 'sensor_msgs/msg/Image'),
     'multi array': ('std_msgs/msg/UInt8MultiArray', '', "'data'"),
+    'multi array of floats': ('std_msgs/msg/Float32MultiArray', '', 'std_msgs/msg/Float32Multi'),
+    'multi array inside': (
+        'vendor_msgs/msg/Own',
+        'std_msgs/Int32MultiArray heat',
+        "'heat.data'",
+    ),
 }
 
 
@@ -158,6 +192,19 @@ def test_actions_go_before_the_default(tmp_path):
         '/c': ('anonymize', False),
         '/d': ('drop', True),
     }
+
+
+def test_copy_of_what_can_be_read_is_said_to_hold_only_where_it_can_not(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/a', IMAGE),
+        ('/a/compressedDepth', COMPRESSED),
+        topic_actions=('/a=copy', '/a/compressedDepth=copy'),
+    )
+    assert [item.reason for item in items.values()] == [
+        'as asked by its owner, where it can not be read',
+        'as asked by its owner',
+    ]
 
 
 def test_an_action_adds_to_the_input_topics(tmp_path):

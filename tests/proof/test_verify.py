@@ -7,13 +7,16 @@ import copy
 import cv2
 import numpy as np
 import pytest
-from samples.bags import IMAGE, STRING, Entry, write_bag
+from rosbags.typesys import Stores, get_typestore
+from samples.bags import COMPRESSED, IMAGE, STRING, Entry, write_bag
 from samples.images import Stamp, image, rows_of
 
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
 from anonymizer_node.proof.verify import verify_bag
+
+CLOUD = 'sensor_msgs/msg/PointCloud2'
 
 
 def spoil_rows(twins, topic, number, change):
@@ -119,6 +122,16 @@ def test_one_byte_of_row_padding_changed(twins):
     assert twins.verdict().failed() == ['outside-identical']
 
 
+def test_row_padding_may_become_zero_where_somebody_was_found(twins):
+    spoil_rows(twins, '/front/image_raw', 1, lambda rows: rows[:, -3:].fill(0))
+    assert twins.verdict().passed
+
+
+def test_row_padding_stays_where_nobody_was_found(twins):
+    spoil_rows(twins, '/front/image_raw', 0, lambda rows: rows[:, -3:].fill(0))
+    assert twins.verdict().failed() == ['untouched-identical']
+
+
 def test_one_pixel_changed_outside_png(twins):
     def change(pixels):
         pixels[2, 2, 1] ^= 1
@@ -137,9 +150,10 @@ def say_encoded_anew(twins):
     return twins.verdict()
 
 
-def test_jpeg_encoded_anew_and_said_so_is_a_warning(twins_encoded_anew):
+def test_jpeg_encoded_anew_and_said_so_is_a_warning_and_no_proof(twins_encoded_anew):
     verdict = say_encoded_anew(twins_encoded_anew)
-    assert verdict.passed
+    assert not verdict.passed
+    assert verdict.failed() == ['encoded-anew']
     assert verdict.check('encoded-anew').state == 'warning'
     assert verdict.check('encoded-anew').failed == 2
 
@@ -335,6 +349,91 @@ def test_image_topic_copied_unasked(twins):
     twins.lines = [line for line in twins.lines if line['topic'] != '/side/png']
     twins.summary['topics']['/side/png'].update(action='copy', asked=False, copied=3)
     assert 'on-record' in twins.verdict().failed()
+
+
+def test_copied_topic_of_which_some_frames_were_anonymised(twins):
+    lines = [line for line in twins.lines if line['topic'] == '/side/png']
+    number = twins.find('/side/png', 2)
+    twins.after[number] = twins.before[number]
+    twins.lines.remove(lines[2])
+    entry = twins.summary['topics']['/side/png']
+    entry.update(action='copy', asked=True, anonymized=1, untouched=1, copied=1)
+    verdict = twins.verdict()
+    assert verdict.passed, verdict.failed()
+    assert '/side/png' in verdict.check('no-picture-copied').detail
+    entry['asked'] = False
+    twins.folder = twins.folder / 'unasked'
+    twins.folder.mkdir()
+    assert not twins.verdict().passed
+
+
+def drop_text(twins, dropped):
+    del twins.after[twins.find('/chatter', 1)]
+    twins.summary['topics']['/chatter'].update(
+        copied=2, dropped=dropped, causes={'colour_cloud': dropped}
+    )
+    return twins.verdict()
+
+
+def test_copied_message_dropped_and_on_record(twins):
+    verdict = drop_text(twins, 1)
+    assert verdict.passed, verdict.failed()
+    assert 'colour_cloud 1' in verdict.check('images-complete').detail
+
+
+def test_copied_messages_dropped_in_another_number_than_on_record(twins):
+    assert 'other-messages' in drop_text(twins, 2).failed()
+
+
+def with_cloud(twins, names):
+    store = get_typestore(Stores.ROS2_JAZZY)
+    types = store.types
+    fields = [types['sensor_msgs/msg/PointField'](name, 0, 7, 1) for name in names]
+    header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](1, 0), 'map')
+    cloud = types[CLOUD](header, 1, 1, fields, False, 16, 16, np.zeros(16, np.uint8), True)
+    data = bytes(store.serialize_cdr(cloud, CLOUD))
+    entry = Entry('/cloud', CLOUD, data, 206_000_000_000)
+    twins.before.append(entry)
+    twins.after.append(entry)
+    said = {**twins.summary['topics']['/chatter'], 'type': CLOUD, 'count': 1, 'copied': 1}
+    twins.summary['topics']['/cloud'] = said
+    return said
+
+
+def test_point_cloud_in_colour_copied_unasked(twins):
+    with_cloud(twins, ['x', 'rgb'])
+    verdict = twins.verdict()
+    assert verdict.failed() == ['no-picture-copied']
+    assert 'in colour (rgb)' in verdict.check('no-picture-copied').failures[0].what
+
+
+def test_point_cloud_without_colour_and_one_that_was_asked_for(twins):
+    with_cloud(twins, ['x', 'intensity'])
+    assert twins.verdict().passed
+    del twins.before[-1], twins.after[-1]
+    said = with_cloud(twins, ['x', 'r', 'g', 'b'])
+    said['asked'] = True
+    twins.folder = twins.folder / 'asked'
+    twins.folder.mkdir()
+    assert twins.verdict().passed
+
+
+def test_two_image_types_on_one_topic(twins):
+    for entries in (twins.before, twins.after):
+        for index, entry in enumerate(entries):
+            if entry.topic == '/side/png':
+                entries[index] = entry._replace(topic='/front/image_raw')
+    types = {'/front/image_raw': IMAGE, '/side/png': COMPRESSED, '/rear/image/compressed': ''}
+    for line in twins.lines:
+        line['type'] = types[line['topic']]
+        if line['topic'] == '/side/png':
+            line['topic'] = '/front/image_raw'
+    topics = twins.summary['topics']
+    topics[f'/front/image_raw ({COMPRESSED})'] = topics.pop('/side/png')
+    verdict = twins.verdict()
+    assert verdict.passed, verdict.failed()
+    assert verdict.check('images-complete').checked == 9
+    assert verdict.topics[f'/front/image_raw ({COMPRESSED})'].statuses['anonymized'] == 2
 
 
 def test_picture_inside_a_message_of_text(twins):

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from anonymizer_node.cli.main import main
+from anonymizer_node.formats import jpeg
 
 
 def test_clean_output(twins, tmp_path, capsys):
@@ -26,6 +27,17 @@ def test_spoiled_output_is_named(twins, tmp_path, capsys):
     found = json.loads(answer.read_text())
     broken = [check for check in found['checks'] if check['state'] == 'failed']
     assert broken[0]['failures'][0]['topic'] == '/chatter'
+
+
+def test_what_was_encoded_anew_is_not_said_to_hold(twins_encoded_anew, capsys):
+    twins = twins_encoded_anew
+    notes = [jpeg.NOTE_WITHOUT_LIBRARY]
+    twins.summary['topics']['/rear/image/compressed']['notes'] = notes
+    twins.write()
+    assert main(['verify', str(twins.source), str(twins.target)]) == 1
+    said = capsys.readouterr().out
+    assert 'could not be shown: encoded-anew' in said
+    assert 'Every law holds' not in said
 
 
 @pytest.mark.parametrize('arguments', [['nothing', 'neither'], ['.', '.']])

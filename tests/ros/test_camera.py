@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Detections, Outcome
 from anonymizer_node.core.pipeline import Pipeline
-from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.camera import Camera, UnsupportedEventTypeError
 from anonymizer_node.ros.topics import CameraPlan
 
 PLAN = CameraPlan('/a', '/anonymized/a', '/a', '/anonymized/a', 'sensor_msgs/msg/Image')
@@ -40,6 +40,7 @@ class Node:
         self.published = []
         self.logged = []
         self.receive = None
+        self.tells_of_losses = True
         self.running = True
         self.context = types.SimpleNamespace(ok=lambda: self.running)
         self.now_ns = 2_000_000_000
@@ -47,8 +48,12 @@ class Node:
     def create_lifecycle_publisher(self, kind, topic, qos, qos_overriding_options):
         return types.SimpleNamespace(publish=self.published.append)
 
-    def create_subscription(self, kind, topic, callback, qos, qos_overriding_options):
-        self.receive = callback
+    def create_subscription(
+        self, kind, topic, callback, qos, event_callbacks, qos_overriding_options
+    ):
+        if event_callbacks is not None and not self.tells_of_losses:
+            raise UnsupportedEventTypeError('not by this middleware')
+        self.receive, self.events = callback, event_callbacks
         return object()
 
     def destroy_lifecycle_publisher(self, publisher):
@@ -110,6 +115,22 @@ def test_frame_goes_through_and_is_told_of(camera, node, announcer):
     tally = camera.intake.tally()
     assert (tally.anonymized, tally.people, tally.ages_ms) == (1, 1, (1000.0,))
     assert announcer.told[0][1:] == ('/anonymized/a', 5)
+
+
+def test_loss_that_the_middleware_tells_of_is_counted_and_logged(camera, node):
+    node.events.message_lost(types.SimpleNamespace(total_count=5, total_count_change=2))
+    assert camera.intake.tally().dropped == {'transport': 2}
+    assert camera.intake.tally().adds_up
+    assert [level for level, _ in node.logged] == ['warning']
+
+
+def test_middleware_that_tells_of_no_losses_is_done_with(node, announcer):
+    node.tells_of_losses = False
+    camera = Camera(node, 0, PLAN, Pipeline(Settings(), Detector()), announcer)
+    camera.open()
+    node.receive(image())
+    assert node.events is None
+    assert camera.has_work
 
 
 def test_nothing_to_serve_is_no_work(camera, node):

@@ -21,11 +21,11 @@ NOW_S = 1000.0
 IMAGE = 'sensor_msgs/msg/Image'
 
 
-def report(now=None, before=None, types=(IMAGE,), active_since_s=900.0):
+def report(now=None, before=None, types=(IMAGE,), active_since_s=900.0, strangers=()):
     now = now or Tally(received=130, untouched=130, received_s=NOW_S - 0.1)
     before = before or Tally(received=100, untouched=100)
     return CameraReport(
-        '/a', '/anonymized/a', IMAGE, types, now, before, 1.0, NOW_S, active_since_s
+        '/a', '/anonymized/a', IMAGE, types, now, before, 1.0, NOW_S, active_since_s, strangers
     )
 
 
@@ -62,6 +62,20 @@ RULES = {
         report(types=(IMAGE, 'sensor_msgs/msg/CompressedImage')),
         ERROR,
         '/a is offered as sensor_msgs/msg/CompressedImage',
+    ),
+    'lost on the way in': (
+        report(
+            Tally(received=130, untouched=128, dropped={'transport': 2}, received_s=NOW_S),
+            Tally(received=100, untouched=100),
+        ),
+        WARN,
+        '2 of the last 30 frames were lost',
+    ),
+    'somebody else publishes': (
+        report(strangers=['/driver']), ERROR, 'publishes on /anonymized/a: /driver; recordings'
+    ),
+    'somebody else publishes while inactive': (
+        report(active_since_s=None, strangers=['/driver']), ERROR, 'may hold raw images'
     ),
     'only rate drops': (
         report(

@@ -47,6 +47,14 @@ def test_newest_frame_waits_and_the_older_one_is_counted(intake):
     assert intake.tally().dropped == {OVERRUN: 1}
 
 
+def test_frames_that_the_middleware_lost_came_in_and_were_dropped(intake):
+    intake.offer('frame', 0)
+    intake.lose(3)
+    tally = intake.tally()
+    assert (tally.received, tally.dropped, tally.failure) == (4, {'transport': 3}, None)
+    assert tally.adds_up
+
+
 def test_frame_in_work_is_pending_until_it_is_settled(intake, clock):
     intake.offer('frame', 0)
     intake.take()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
@@ -8,6 +10,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from anonymizer_node.core.errors import ModelError  # noqa: E402
+from anonymizer_node.ros.reporter import strangers  # noqa: E402
 
 REFUSED = {
     'no input': ({}, 'input_topics is empty'),
@@ -153,3 +156,26 @@ def test_own_attributes_hide_none_of_rclpys(make_node):
     assert set(vars(node)) - set(vars(plain)) == ours
     assert not ours & set(dir(plain))
     plain.destroy_node()
+
+
+def test_other_publisher_on_an_output_topic_is_seen(make_node):
+    node = make_node(input_topics=['/a'])
+    assert succeeded(node.trigger_configure())
+    assert succeeded(node.trigger_activate())
+
+    def seen():
+        own = node.get_fully_qualified_name()
+        return strangers(own, node.get_publishers_info_by_topic('/anonymized/a'))
+
+    assert seen() == []
+    for name in ('driver', 'anonymizer_node'):
+        other = rclpy.create_node(name, namespace='/robot', context=node.context)
+        other.create_publisher(Image, '/anonymized/a', 10)
+        assert seen() == [f'/robot/{name}']
+        other.destroy_node()
+
+
+def test_second_publisher_under_our_own_name_is_another_process():
+    ours = SimpleNamespace(node_namespace='/', node_name='anonymizer_node')
+    assert strangers('/anonymizer_node', [ours]) == []
+    assert strangers('/anonymizer_node', [ours, ours]) == ['/anonymizer_node']

@@ -7,7 +7,7 @@ import yaml
 
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
-from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterType, SetParametersResult
 from rclpy.parameter import Parameter
 
 from anonymizer_node.core.config import Settings, options
@@ -28,7 +28,7 @@ def settings(node):
 
 @pytest.mark.parametrize('name', options())
 def test_every_setting_is_a_parameter_with_its_type_bounds_and_help(make_node, name):
-    default, option = options()[name]
+    default, option = options(live=True)[name]
     node = make_node()
     described = node.describe_parameter(name)
     assert described.description.startswith(option.help)
@@ -45,7 +45,7 @@ def test_every_setting_is_a_parameter_with_its_type_bounds_and_help(make_node, n
 
 
 def test_defaults_make_the_default_settings(make_node):
-    assert settings(make_node()) == Settings()
+    assert settings(make_node()) == Settings.of_node()
 
 
 def test_values_given_at_the_start_are_taken(make_node):
@@ -57,7 +57,7 @@ def test_values_given_at_the_start_are_taken(make_node):
         'providers': ['cpu'],
     }
     node = make_node(**given)
-    assert settings(node) == Settings.from_mapping(given)
+    assert settings(node) == Settings.of_node(**given)
     assert list(node.get_parameter('input_topics').value) == ['/a', '/b']
 
 
@@ -73,7 +73,7 @@ def test_parameter_file_is_read(make_node, tmp_path):
         '          depth: 3\n    use_sim_time: true\n'
     )
     made = settings(make_node(lambda settings: None, '--params-file', str(file)))
-    assert made == Settings(input_topics=('/a',), hold_seconds=2.0)
+    assert made == Settings.of_node(input_topics=('/a',), hold_seconds=2.0)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_bad_start_value_can_be_corrected(make_node):
     with pytest.raises(ConfigError, match='strength'):
         settings(node)
     assert node.set_parameters([Parameter('strength', value=0.9)])[0].successful
-    assert settings(node) == Settings(method='blur', strength=0.9)
+    assert settings(node) == Settings.of_node(method='blur', strength=0.9)
 
 
 @pytest.fixture
@@ -150,6 +150,23 @@ def test_refused_change_changes_nothing(running, values, reason):
     result = set_together(running, **values)
     assert not result.successful
     assert reason in result.reason
+    assert in_force(running) is before
+    assert settings(running) == before
+
+
+@pytest.mark.parametrize('at_last', [True, False])
+def test_group_that_another_callback_refuses_changes_nothing(running, at_last):
+    if not hasattr(running, 'add_post_set_parameters_callback'):
+        pytest.skip('Humble has no callback for what is set')
+
+    def refuse(parameters):
+        return SetParametersResult(successful=False, reason='not now')
+
+    running.add_on_set_parameters_callback(refuse)
+    if at_last:
+        running._on_set_parameters_callbacks.reverse()
+    before = in_force(running)
+    assert set_together(running, method='blur').reason == 'not now'
     assert in_force(running) is before
     assert settings(running) == before
 

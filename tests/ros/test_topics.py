@@ -93,6 +93,37 @@ REFUSED = {
     'copy': (
         ['/a'], {'topic_actions': ('/a=copy',)}, "take '/a' out of input_topics and record it"
     ),
+    'infos in one': (
+        ['/x/a', '/y/a'],
+        {'remaps': {'/anonymized/y/camera_info': '/anonymized/x/camera_info'}},
+        "'/anonymized/x/camera_info' would get a camera_info and something else",
+    ),
+    'info onto an output': (
+        ['/x/a'],
+        {'remaps': {'/anonymized/x/camera_info': '/anonymized/x/a'}},
+        "'/anonymized/x/a' would get a camera_info and something else",
+    ),
+    'info onto an image': (
+        ['/x/a', '/y/a'],
+        {'remaps': {'/anonymized/x/camera_info': '/y/a'}},
+        "Output topic '/y/a' is an input topic",
+    ),
+    'info onto other info': (
+        ['/x/a', '/y/a'],
+        {'remaps': {'/anonymized/x/camera_info': '/y/camera_info'}},
+        "Output topic '/y/camera_info' is an input topic",
+    ),
+    'image onto an info': (
+        ['/x/a'],
+        {'remaps': {'/anonymized/x/a': '/x/camera_info'}},
+        "'/x/camera_info' is an image's and the camera_info",
+    ),
+    'info read from an image': (
+        ['/x/a'], {'remaps': {'/x/camera_info': '/x/a'}}, 'would get a camera_info and something'
+    ),
+    'action for another topic': (
+        ['/a'], {'topic_actions': ('/b=copy',)}, "has no effect in the node for '/b'"
+    ),
     'all dropped': (['/a'], {'topic_actions': ('/a=drop',)}, 'nothing is left to do'),
 }  # fmt: skip
 
@@ -109,3 +140,8 @@ def test_dropped_topic_is_left_out():
     made = plan('/a', '/b', topic_actions=('/a=drop',))
     assert [camera.input_name for camera in made] == ['/b']
     assert made[0].info == '/camera_info'
+
+
+def test_camera_info_that_two_cameras_share_by_remapping_is_passed_on_once():
+    made = plan('/x/a', '/y/a', remaps={'/y/camera_info': '/x/camera_info'})
+    assert [camera.info for camera in made] == ['/x/camera_info', '']

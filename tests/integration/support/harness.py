@@ -20,14 +20,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 
+from anonymizer_node.ros.fast_dds import profile_environment
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 PACKAGE = REPOSITORY / 'ros2_ws' / 'src' / 'anonymizer_node'
-PROFILE = PACKAGE / 'config' / 'fastdds.xml'
-PROFILE_VARIABLE = (
-    'FASTRTPS_DEFAULT_PROFILES_FILE'
-    if os.environ.get('ROS_DISTRO') == 'humble'
-    else 'FASTDDS_DEFAULT_PROFILES_FILE'
-)
 SUPPORT = Path(__file__).parent
 NODE = '/anonymizer_node'
 PATIENCE_S = 20.0
@@ -46,7 +42,7 @@ def environment(domain_id: int, log_dir: Path) -> dict[str, str]:
     env['ROS_LOG_DIR'] = str(log_dir)
     env['PYTHONPATH'] = os.pathsep.join([str(PACKAGE), *filter(None, [env.get('PYTHONPATH')])])
     env.setdefault('AMENT_PREFIX_PATH', sys.prefix)
-    env[PROFILE_VARIABLE] = str(PROFILE)
+    env.update(profile_environment(env))
     return env
 
 

@@ -55,15 +55,16 @@ def write_bag(path: Path, entries: list[Entry], storage: str = 'mcap', **about: 
     with BagWriter(path, storage, **about) as writer:
         topics = {}
         for entry in entries:
-            if entry.topic not in topics:
+            kind = entry.topic, entry.msgtype
+            if kind not in topics:
                 qos = BEST_EFFORT if entry.msgtype in (IMAGE, COMPRESSED) else RELIABLE
-                topics[entry.topic] = writer.add_topic(entry.topic, entry.msgtype, [qos])
+                topics[kind] = writer.add_topic(entry.topic, entry.msgtype, [qos])
             data = entry.message
             if not isinstance(data, bytes):
                 data = writer.encode(
                     entry.msgtype, converted(writer.types, entry.msgtype, entry.message)
                 )
-            writer.write(topics[entry.topic], entry.time_ns, data)
+            writer.write(topics[kind], entry.time_ns, data)
     return path
 
 

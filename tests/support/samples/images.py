@@ -52,9 +52,11 @@ BUFFERS = {
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0, low: int = 1) -> np.ndarray:
-    """A picture in which every pixel differs from its neighbours and from black."""
+    """A picture in which every pixel differs from its neighbours and from black; alpha doesn't."""
     random = np.random.default_rng(seed)
-    return random.integers(low, 255, (height, width, channels), np.uint8)
+    pixels = random.integers(low, 255, (height, width, channels), np.uint8)
+    pixels[:, :, 3:] = 200
+    return pixels
 
 
 def image(

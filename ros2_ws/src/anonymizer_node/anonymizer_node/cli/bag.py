@@ -42,12 +42,20 @@ def main(args: argparse.Namespace) -> int:
         )
     console.print(summary(report))
     for name, topic in report.topics.items():
+        if topic.missing:
+            console.print(
+                f'{name}: {topic.count} messages are declared, but {topic.count - topic.missing} '
+                'were read; the recording is damaged.',
+                markup=False,
+            )
         for cause, reason in topic.reasons.items():
             console.print(f'{name}: {topic.causes[cause]} frames, {cause}: {reason}', markup=False)
         for note in topic.notes:
             console.print(f'{name}: {note}', markup=False)
         if topic.action == 'drop' and not topic.asked:
             console.print(f'{name} was left out: {topic.reason}', markup=False)
+    for note in report.notes:
+        console.print(note, markup=False)
     console.print(f'Written to {args.target}', markup=False, soft_wrap=True)
     return 0 if report.clean else 1
 

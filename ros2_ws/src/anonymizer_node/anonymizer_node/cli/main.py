@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 
 from anonymizer_node import __version__
@@ -41,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; its exit status."""
     args = parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        # Told to end, clean up as after Ctrl-C: a half-written folder may hold raw messages.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
     except (AnonymizerError, OSError) as error:

@@ -33,6 +33,8 @@ def main(args: argparse.Namespace) -> int:
         bounds = allowed(option)
         more = [f'[{bounds}]'] if bounds else []
         more += ['Can change while the node runs.'] if option.live else []
+        if option.live_default is not None:
+            more.append(f'The node: {shown(option.live_default)}.')
         table.add_row(name, shown(default), Text(' '.join([option.help, *more])))
     Console().print(table)
     return 0
@@ -41,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
 def as_yaml() -> str:
     """Every setting at its default, with its help as a comment."""
     lines = ['/**:', '  ros__parameters:']
-    for name, (default, option) in options().items():
+    for name, (default, option) in options(live=True).items():
         value = list(default) if isinstance(default, tuple) else default
         bounds = allowed(option)
         lines.append(f'    # {option.help}' + (f' [{bounds}]' if bounds else ''))

@@ -12,7 +12,12 @@ from rich.table import Table
 from anonymizer_node.proof.verdict import LAWS, Verdict
 from anonymizer_node.proof.verify import verify_bag
 
-_MARKS = {'passed': 'holds', 'failed': 'BROKEN', 'warning': 'note', 'empty': 'nothing to check'}
+_MARKS = {
+    'passed': 'holds',
+    'failed': 'BROKEN',
+    'warning': 'not shown',
+    'empty': 'nothing to check',
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
             console.print(f'{check.name}: {check.detail}', markup=False, soft_wrap=True)
     broken = verdict.failed()
     if broken:
-        console.print(f'Not shown: {", ".join(broken)}.')
+        console.print(f'Not every law holds; could not be shown: {", ".join(broken)}.')
     else:
         console.print('Every law holds.')
     if args.json is not None:

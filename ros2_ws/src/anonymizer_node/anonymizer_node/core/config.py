@@ -35,6 +35,7 @@ class Option:
         multiple_of: The value must be a multiple of this.
         live: Whether a running node accepts a change.
         scope: Where the setting has an effect: `all`, or `node`.
+        live_default: Default of the node, where it has less time than a job over a recording.
     """
 
     help: str
@@ -45,6 +46,7 @@ class Option:
     multiple_of: int | None = None
     live: bool = False
     scope: str = 'all'
+    live_default: Any = None
 
 
 def _setting(default: Any, help: str, **about: Any) -> Any:
@@ -84,6 +86,8 @@ class Settings:
         low=128,
         high=4096,
         multiple_of=32,
+        # What two slow x86 cores without VNNI can do thirty times a second.
+        live_default=416,
     )
     # With the padding: where `tests/bench/coverage_bench.py` finds nobody lost. The usual 0.25
     # loses people.
@@ -140,8 +144,9 @@ class Settings:
     topic_actions: tuple[str, ...] = _setting(
         (),
         'What to do with a topic in place of the default, as TOPIC=ACTION with the action '
-        f'{", ".join(TOPIC_ACTIONS)}. "copy" of an image topic lets raw images through: only its '
-        'owner can say that it shows nobody.',
+        f'{", ".join(TOPIC_ACTIONS)}. "copy" passes on what can not be read (depth, video, '
+        'coloured point clouds) as it is: only its owner can say that it shows nobody. Images '
+        'that can be read are anonymised all the same.',
     )
 
     def __post_init__(self) -> None:
@@ -192,6 +197,11 @@ class Settings:
                 )
         return cls(**values)
 
+    @classmethod
+    def of_node(cls, **values: Any) -> Settings:
+        """The node's defaults, with some values changed."""
+        return cls(**{name: default for name, (default, _) in options(live=True).items()} | values)
+
     def changed(self, **values: Any) -> Settings:
         """A copy with some values changed, checked anew."""
         return dataclasses.replace(self, **values)
@@ -205,13 +215,21 @@ class Settings:
         }
 
 
-def options() -> dict[str, tuple[Any, Option]]:
-    """Every setting: name -> (default, what is known of it), in the order to show them."""
+def options(live: bool = False) -> dict[str, tuple[Any, Option]]:
+    """Every setting: name -> (default, what is known of it), in the order to show them.
+
+    Args:
+        live: Give the node's defaults, not those of jobs over recordings.
+    """
     defaults = Settings()
-    return {
-        item.name: (getattr(defaults, item.name), item.metadata['option'])
-        for item in fields(Settings)
-    }
+    told = {}
+    for item in fields(Settings):
+        option: Option = item.metadata['option']
+        default = getattr(defaults, item.name)
+        if live and option.live_default is not None:
+            default = option.live_default
+        told[item.name] = (default, option)
+    return told
 
 
 def _coerced(item: dataclasses.Field[Any], value: Any) -> Any:

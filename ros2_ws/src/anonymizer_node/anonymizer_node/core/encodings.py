@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import UInt8Array
-from anonymizer_node.core.errors import UnsupportedEncodingError
+from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,24 @@ def encoding_named(name: str) -> Encoding:
             'Have the driver publish one of these, or set topic_actions to "TOPIC=copy" '
             'if this topic can show nobody.'
         ) from None
+
+
+def check_alpha(pixels: NDArray[Any], encoding: str) -> None:
+    """Make sure that a fourth channel shows nothing: the detector doesn't see it.
+
+    Args:
+        pixels: (rows, columns, channels) in `encoding`.
+        encoding: Key of `ENCODINGS`.
+
+    Raises:
+        FrameError: If it isn't constant (infrared of an RGB-IR camera, a matte). No matter
+            of encoding, which a topic's owner may have copied.
+    """
+    if pixels.shape[2] == 4 and (pixels[:, :, 3] != pixels[0, 0, 3]).any():
+        raise FrameError(
+            f'The fourth channel of a {encoding} image is not constant, so it may show what the '
+            'detector does not look at. Have the driver publish three channels.'
+        )
 
 
 def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) -> UInt8Array:

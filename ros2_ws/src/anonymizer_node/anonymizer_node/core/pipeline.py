@@ -163,9 +163,9 @@ def _wanted(
     """The detections of the classes to obscure.
 
     Raises:
-        DetectorError: If a box is turned inside out or lies outside the frame, or the classes are
-            not those that the detector has. Such an answer is about some other picture, or in
-            other words; taken as "nobody here" it would let this one out.
+        DetectorError: If a box has no size, is turned inside out or lies outside the frame, or the
+            classes are not those that the detector has. Such an answer is about some other
+            picture, or in other words; taken as "nobody here" it would let this one out.
     """
     if not isinstance(detections, Detections):
         raise DetectorError(f'The detector answered with a {type(detections).__name__}.')
@@ -176,8 +176,8 @@ def _wanted(
         )
     xyxy = detections.xyxy
     inside = (
-        (xyxy[:, 0] <= xyxy[:, 2])
-        & (xyxy[:, 1] <= xyxy[:, 3])
+        (xyxy[:, 0] < xyxy[:, 2])
+        & (xyxy[:, 1] < xyxy[:, 3])
         & (xyxy[:, 0] < frame.width)
         & (xyxy[:, 1] < frame.height)
         & (xyxy[:, 2] > 0)
@@ -186,8 +186,8 @@ def _wanted(
     if not inside.all():
         worst = xyxy[~inside][0].tolist()
         raise DetectorError(
-            f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame; '
-            'the model or its family is wrong.'
+            f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
+            'one without size; the model or its family is wrong.'
         )
     ids = [index for index, name in enumerate(detections.names) if name in classes]
     keep = np.isin(detections.class_ids, ids)

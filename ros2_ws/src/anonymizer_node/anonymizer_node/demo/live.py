@@ -14,7 +14,7 @@ from pathlib import Path
 from anonymizer_node.core.config import Settings
 from anonymizer_node.demo.books import DIAGNOSTICS
 from anonymizer_node.demo.processes import Children
-from anonymizer_node.resources import share_path
+from anonymizer_node.ros.fast_dds import profile_environment
 from anonymizer_node.simulation.cameras import Camera
 from anonymizer_node.simulation.footage import IMU_TOPIC
 
@@ -49,9 +49,7 @@ def environment(logs: Path | None = None) -> dict[str, str]:
         # Nor do other machines on the network hear of it.
         env['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
         env['ROS_LOG_DIR'] = str(logs / 'ros')
-        profile = str(share_path('config/fastdds.xml'))
-        fast = 'FASTRTPS' if env.get('ROS_DISTRO') == 'humble' else 'FASTDDS'
-        env[f'{fast}_DEFAULT_PROFILES_FILE'] = profile
+        env.update(profile_environment(env))
     return env
 
 

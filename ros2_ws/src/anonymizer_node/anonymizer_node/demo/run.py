@@ -246,7 +246,7 @@ def _write_page(result: DemoResult, seconds: float) -> None:
                 checks=half.more,
                 figures=_figures(half.people),
                 sheets=contact_sheets(half.verdict, show_before=True),
-                settings=Settings().as_dict() if half.name == 'live' else {},
+                settings=Settings.of_node().as_dict() if half.name == 'live' else {},
             )
         )
     write_page(result.page, sections, 'anonymizer_node: demo', show_before=True)

@@ -77,16 +77,15 @@ class OnnxDetector:
         xyxy, scores, class_ids = self._family.decode(
             outputs, box.input_width, box.input_height, score_threshold
         )
-        # The sides' expectations may round to a box of no width; such a one hides nobody.
         in_frame = box.to_frame(xyxy)
-        inside = (
-            (in_frame[:, 2:] > np.maximum(in_frame[:, :2], 0)).all(axis=1)
-            & (in_frame[:, 0] < frame.width)
-            & (in_frame[:, 1] < frame.height)
+        # A box that lies in the letterbox's padding alone is about nothing in the frame. What is
+        # no box at all (NaN, no size) stays: it is not for here to take it for nobody.
+        beside = (
+            (in_frame[:, 2:] <= 0).any(axis=1)
+            | (in_frame[:, 0] >= frame.width)
+            | (in_frame[:, 1] >= frame.height)
         )
-        # A box that lies in the letterbox's padding alone is about nothing in the frame. NaN
-        # compares as outside too, so it is kept here for `Detections` to refuse.
-        keep = inside | ~np.isfinite(in_frame).all(axis=1)
+        keep = ~beside
         in_frame, scores, class_ids = in_frame[keep], scores[keep], class_ids[keep]
         best = nms(in_frame, scores, self._family.NMS_IOU, class_ids)
         return Detections(

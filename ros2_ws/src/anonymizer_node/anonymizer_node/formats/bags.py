@@ -29,8 +29,7 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer, WriterError
-from rosbags.serde import SerdeError
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer, WriterError
 from rosbags.typesys import (
     Stores,
     TypesysError,
@@ -46,7 +45,6 @@ STORAGES = ('mcap', 'sqlite3')
 UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 """Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
 
-_BROKEN = (ReaderError, sqlite3.Error, OSError, ValueError, KeyError, IndexError, EOFError)
 _UNWRITABLE = (WriterError, sqlite3.Error, OSError)
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
@@ -93,7 +91,8 @@ class Leaf(NamedTuple):
     Attributes:
         path: Such as 'image.data'.
         base: Such as 'uint8' or 'string'.
-        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound.
+        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. An
+            array within arrays of messages counts as all of them together.
         within: The message types around it, outermost first.
     """
 
@@ -111,6 +110,7 @@ class BagReader:
         topics: What is in it.
         storage: One of `STORAGES`.
         version: Of the metadata, as rosbag2 counts it.
+        compression: How rosbag2 compressed it: 'file', 'message', or ''.
         custom_data: Keys and values that the recorder attached.
         start_ns: Time of the first message.
         duration_ns: From the first to the last.
@@ -122,6 +122,7 @@ class BagReader:
         self.topics: tuple[Topic, ...] = ()
         self.storage = 'mcap'
         self.version = 8
+        self.compression = ''
         self.custom_data: dict[str, str] = {}
         self.start_ns = self.duration_ns = self.count = 0
         self.types: Typestore = get_typestore(Stores.EMPTY)
@@ -140,7 +141,9 @@ class BagReader:
             self._reader = Reader(self.path)
             self._reader.open()
             self._describe(self._reader)
-        except (*_BROKEN, TypesysError) as error:
+        except Exception as error:  # The edge to a parser that isn't ours, and damaged files make
+            # it raise nearly anything: errors of storage and decompressor, struct.error,
+            # MemoryError at a length that lies.
             self._close()
             raise InputError(
                 f'{str(self.path)!r} is not a readable rosbag2 recording: {error} '
@@ -172,8 +175,11 @@ class BagReader:
         try:
             for connection, time_ns, data in self._reader.messages():
                 yield BagMessage(self._by_connection[connection.id], time_ns, data)
-        except _BROKEN as error:
-            raise InputError(f'{str(self.path)!r} is damaged: {error}') from error
+        except Exception as error:  # As in __enter__; what the consumer raises doesn't come by.
+            raise InputError(
+                f'{str(self.path)!r} is damaged: {type(error).__name__}: {error} '
+                '"ros2 bag reindex" and "mcap recover" save what can be.'
+            ) from error
 
     def decode(self, msgtype: str, data: bytes | bytearray | memoryview) -> Any:
         """A message from CDR. Arrays in it are views of `data`, writable if that is.
@@ -183,7 +189,7 @@ class BagReader:
         """
         try:
             return self.types.deserialize_cdr(memoryview(data), msgtype)
-        except (SerdeError, KeyError) as error:
+        except Exception as error:  # As in __enter__: these bytes may be anything.
             raise FrameError(f'A message is no readable {msgtype}: {error}') from error
 
     def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:
@@ -195,7 +201,7 @@ class BagReader:
         fields = self.types.fielddefs
         try:
             return list(_leaves(msgtype, fields))
-        except KeyError:
+        except (KeyError, RecursionError):  # The latter of a type that holds itself.
             return None
 
     def _describe(self, reader: Reader) -> None:
@@ -219,6 +225,7 @@ class BagReader:
         self.count = reader.message_count
         if self.count:
             self.start_ns, self.duration_ns = reader.start_time, reader.duration - 1
+        self.compression = reader.compression_mode or ''
         self.storage = 'sqlite3' if self.path.suffix == '.db3' else 'mcap'
         metadata = self.path / 'metadata.yaml'
         if metadata.is_file():
@@ -430,16 +437,19 @@ def _leaves(
     fields: Mapping[str, Any],
     prefix: str = '',
     within: tuple[str, ...] = (),
+    times: int = 1,
 ) -> Iterator[Leaf]:
+    """See `BagReader.leaves`; `times` is how many of `msgtype` there can be, 0 without bound."""
     within = (*within, msgtype)
     for name, (kind, description) in fields[msgtype][1]:
         path, most = f'{prefix}{name}', 1
-        if kind in (Nodetype.ARRAY, Nodetype.SEQUENCE):
+        many = kind in (Nodetype.ARRAY, Nodetype.SEQUENCE)
+        if many:
             (kind, description), most = description
         if kind == Nodetype.NAME:
-            yield from _leaves(description, fields, f'{path}.', within)
+            yield from _leaves(description, fields, f'{path}.', within, times * most)
         else:
-            yield Leaf(path, description[0], most, within)
+            yield Leaf(path, description[0], times * most if many else 1, within)
 
 
 def _sync(path: Path) -> None:

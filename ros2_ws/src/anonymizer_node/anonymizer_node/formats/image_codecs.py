@@ -13,20 +13,41 @@ from typing import Any, Protocol
 import numpy as np
 
 from anonymizer_node.core.datatypes import Frame, Redacted, Region, UInt8Array
-from anonymizer_node.core.encodings import encoding_named
+from anonymizer_node.core.encodings import check_alpha, encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.pipeline import Codec
 from anonymizer_node.core.redaction import redact
 from anonymizer_node.formats import jpeg, png
 
+MOST_PADDING = 64
+"""Bytes that may follow the pixels of a row, whatever they are: what alignment needs, and too
+narrow a strip to show anyone. More is accepted only if it is all zero, since a wide padding may
+be the rest of a larger picture, which no detector sees."""
+
 
 class ImageCodec:
-    """sensor_msgs/msg/Image, edited in place in the message's own buffer."""
+    """sensor_msgs/msg/Image, edited in place in the message's own buffer.
+
+    In a frame with regions the padding of its rows is set to zero.
+    """
 
     def decode(self, message: Any, source: str, least_size: int) -> Frame:
-        """See `Codec.decode`. The frame's pixels are a view of `message.data`."""
+        """See `Codec.decode`. The frame's pixels are a view of `message.data`.
+
+        Raises:
+            FrameError: Also if there is more beside the pixels than padding, or in alpha than a
+                constant.
+        """
         pixels = self._view(message)
-        height, width = pixels.shape[:2]
+        height, width, channels = pixels.shape
+        padding = self._rows(message)[:, width * channels :]
+        if padding.shape[1] > MOST_PADDING and padding.any():
+            raise FrameError(
+                f'Each row of an image of {width}x{height} {message.encoding} is followed by '
+                f'{padding.shape[1]} bytes that are not zero: they may show what nobody looks at. '
+                'Have the driver clear them, or send its whole picture.'
+            )
+        check_alpha(pixels, message.encoding)
         return Frame(pixels, message.encoding, width, height, stamp_ns(message), source)
 
     def redact(
@@ -38,6 +59,7 @@ class ImageCodec:
             _replace_data(message, bytes(message.data))
             pixels = self._view(message)
         redact(pixels, regions, encoding_named(frame.encoding).black, method, strength)
+        self._rows(message)[:, pixels.shape[1] * pixels.shape[2] :] = 0
         return Redacted(message, tuple(regions))
 
     def blacked_out(self, message: Any) -> Any:
@@ -64,8 +86,11 @@ class ImageCodec:
                 f'{height} rows of at least {width * channels} bytes; it holds {size} bytes. '
                 'The driver fills the message wrongly.'
             )
-        rows = np.frombuffer(message.data, np.uint8).reshape(height, step)
+        rows = self._rows(message)
         return rows[:, : width * channels].reshape(height, width, channels)
+
+    def _rows(self, message: Any) -> UInt8Array:
+        return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
 
 
 class Compression(Protocol):

@@ -37,7 +37,7 @@ from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, WITHOUT_DCS, Pa
 from anonymizer_node.formats.jpeg_editor import Editor
 from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
 from anonymizer_node.formats.jpeg_markers import Picture, parse
-from anonymizer_node.formats.jpeg_segments import kept, spliced
+from anonymizer_node.formats.jpeg_segments import kept, second_picture_in, spliced
 
 SIGNATURE = b'\xff\xd8\xff'
 
@@ -75,7 +75,8 @@ def available() -> bool:
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """Decode a picture as far as a detector needs it, on its stored pixel grid.
 
-    EXIF's orientation is ignored: regions are on the stored grid too.
+    EXIF's orientation is ignored: regions are on the stored grid too. A file with a thumbnail or
+    another second picture is refused, as nobody would look at that one.
 
     Args:
         data: The file.
@@ -86,10 +87,17 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
         `mono8`; the picture's own width and height, pixels.
 
     Raises:
-        FrameError: If the data isn't one whole picture.
+        FrameError: If the data isn't one whole picture, or may hold a second one.
         UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
     """
-    header = parse(data).header
+    picture = parse(data)
+    second = second_picture_in((*picture.segments, *picture.behind))
+    if second:
+        raise FrameError(
+            f'A JPEG holds {second}, which nobody would look at. Have the driver send pictures '
+            'without thumbnails.'
+        )
+    header = picture.header
     width, height = header.width, header.height
     longer = max(width, height)
     divisor = next((by for by in (8, 4, 2) if -(-longer // by) >= least_size), 1)

@@ -44,11 +44,13 @@ class Picture:
         header: What it claims to be.
         tables: Quantisation tables by id, (64,) int64 each, row by row.
         segments: Application data and comments in front of the first scan.
+        behind: Those behind it, which an edited picture loses.
     """
 
     header: FrameHeader
     tables: Mapping[int, NDArray[np.int64]]
     segments: tuple[Segment, ...]
+    behind: tuple[Segment, ...] = ()
 
 
 def parse(data: bytes) -> Picture:
@@ -61,7 +63,8 @@ def parse(data: bytes) -> Picture:
     header: FrameHeader | None = None
     scans: _Scans | None = None
     tables: dict[int, NDArray[np.int64]] = {}
-    found = []
+    found: list[Segment] = []
+    behind: list[Segment] = []
     end = 0
     for segment in segments(data):
         end = segment.end
@@ -77,8 +80,7 @@ def parse(data: bytes) -> Picture:
         elif segment.marker == _DQT:
             _add_tables(tables, segment.payload, fixed=scans is not None)
         elif _APP0 <= segment.marker <= _APP15 or segment.marker == _COM:
-            if scans is None:
-                found.append(segment)
+            (found if scans is None else behind).append(segment)
         elif segment.marker not in (*_PASSED_OVER, EOI):
             raise FrameError(f'A JPEG has the unknown marker {segment.marker:#x}; it is damaged.')
     if header is None or scans is None:
@@ -93,7 +95,7 @@ def parse(data: bytes) -> Picture:
             f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there are bytes that '
             'nobody would look at. Have the driver send one picture in a message and no more.'
         )
-    return Picture(header, tables, tuple(found))
+    return Picture(header, tables, tuple(found), tuple(behind))
 
 
 def _add_tables(tables: dict[int, NDArray[np.int64]], payload: bytes, fixed: bool) -> None:

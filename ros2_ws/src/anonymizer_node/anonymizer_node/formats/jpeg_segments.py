@@ -22,6 +22,15 @@ MOST_VALUE = 256
 MOST_EXIF = 4096
 """EXIF that is longer than this, bytes, after its long values have gone, is left out."""
 
+MOST_PROFILE = 1 << 17
+"""A colour profile longer than this, bytes, is left out."""
+
+MOST_UNSEEN = 1 << 16
+"""A file with more application data and comments than this, bytes, may hold a second picture."""
+
+PICTURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')
+_ICC = b'ICC_PROFILE\0'
+
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _EXIF = b'Exif\0\0'
 _EXIF_POINTERS = (0x8769, 0x8825)
@@ -39,15 +48,18 @@ class _Entry(NamedTuple):
 def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
     """The segments that show nobody, ready to be put behind SOI.
 
-    Kept are JFIF without its thumbnail, Adobe's colour transform, ICC profiles, EXIF's short
-    values from its first, its Exif and its GPS directory (the orientation is one), and up to
-    `MOST_UNREAD` bytes of anything else but thumbnails and indices of pictures.
+    Kept are JFIF without its thumbnail, Adobe's colour transform, an ICC profile of at most
+    `MOST_PROFILE` bytes that has a profile's signature, EXIF's short values from its first, its
+    Exif and its GPS directory (the orientation is one), and up to `MOST_UNREAD` bytes of anything
+    else but thumbnails and indices of pictures. Nothing in which a picture begins is kept.
 
     Args:
         segments: Of the original.
         colour: Whether to keep those that say how colours are coded, JFIF and Adobe; not if the
             picture is encoded anew by an encoder that writes its own.
     """
+    segments = list(segments)
+    profile = _is_profile(segments)
     result = []
     unread = 0
     for marker, payload, _ in segments:
@@ -57,8 +69,9 @@ def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
         elif marker == _APP14 and payload[:5] == b'Adobe':
             if colour:
                 result.append((marker, payload[:12]))
-        elif marker == _APP2 and payload[:12] == b'ICC_PROFILE\0':
-            result.append((marker, payload))
+        elif _is_icc(marker, payload):
+            if profile:
+                result.append((marker, payload))
         elif marker == _APP1 and payload[:6] == _EXIF:
             tiff = _clean_tiff(payload[6:])
             if 0 < len(tiff) <= MOST_EXIF:
@@ -69,7 +82,53 @@ def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
             unread += len(payload)
             result.append((marker, payload))
     return b''.join(
-        struct.pack('>BBH', 0xFF, marker, len(payload) + 2) + payload for marker, payload in result
+        struct.pack('>BBH', 0xFF, marker, len(payload) + 2) + payload
+        for marker, payload in result
+        if not _begins_picture(payload)
+    )
+
+
+def second_picture_in(segments: Iterable[Segment]) -> str:
+    """What in a file's application data and comments may show somebody unjudged, or ''.
+
+    A frame in which nobody is found leaves as the same bytes, with all that is in them.
+    """
+    segments = list(segments)
+    profile = _is_profile(segments)
+    size = 0
+    for marker, payload, _ in segments:
+        if _begins_picture(payload):
+            return f'a picture in the segment {marker:#x}'
+        if payload[:5] == b'JFXX\0' or (payload[:5] == b'JFIF\0' and len(payload) > 14):
+            return 'a thumbnail in JFIF'
+        if not (profile and _is_icc(marker, payload)):
+            size += len(payload)
+    if size > MOST_UNSEEN:
+        return f'{size} bytes of application data'
+    return ''
+
+
+def _begins_picture(payload: bytes) -> bool:
+    return any(start in payload for start in PICTURE_STARTS)
+
+
+def _is_icc(marker: int, payload: bytes) -> bool:
+    return marker == _APP2 and payload[:12] == _ICC
+
+
+def _is_profile(segments: Iterable[Segment]) -> bool:
+    """Whether the ICC segments are a colour profile of bearable size and no picture."""
+    chunks = sorted(
+        (payload[12:] for marker, payload, _ in segments if _is_icc(marker, payload)),
+        key=lambda chunk: chunk[:1],
+    )
+    profile = b''.join(chunk[2:] for chunk in chunks)
+    return (
+        bool(chunks)
+        and chunks[0][:1] == b'\x01'
+        and chunks[0][38:42] == b'acsp'
+        and len(profile) <= MOST_PROFILE
+        and not _begins_picture(profile)
     )
 
 

@@ -1,13 +1,18 @@
-"""PNG: lossless by nature, so decoding, redacting and encoding again keeps every other pixel."""
+"""PNG: lossless by nature, so decoding, redacting and encoding again keeps every other pixel.
+
+Supported are pictures that a detector sees all of: up to 8 bits a sample, with an alpha plane only
+if it is the same everywhere. Of 16 bits it would see the upper 8, which are near black in pictures
+of 10 or 12 bits, and of a varying alpha plane nothing at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region, UInt8Array
 from anonymizer_node.core.encodings import encoding_named
@@ -15,15 +20,38 @@ from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
+MOST_ANCILLARY = 1 << 16
+"""What is no picture data may take this much of a file together, unpacked, bytes."""
+
+CARRIED: Mapping[bytes, int] = {b'gAMA': 4, b'cHRM': 32, b'sRGB': 1, b'pHYs': 9}
+"""Chunks that a redacted picture keeps, with their size, bytes: how its colours are meant."""
+
 _ENCODING_OF_CHANNELS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 _MOST_PIXELS = 1 << 27
+_PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
+_ANIMATION = (b'acTL', b'fcTL', b'fdAT')
+_PACKED = (b'iCCP', b'zTXt', b'iTXt')
+_OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
+_BEHIND_IHDR = len(SIGNATURE) + 25
+
+
+class _Chunk(NamedTuple):
+    """One chunk; `whole` is with its length, kind and CRC."""
+
+    kind: bytes
+    content: bytes
+    whole: bytes
 
 
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
-    """Pixels as 8 bits for the detector, their encoding, width, height."""
+    """Pixels as 8 bits for the detector, their encoding, width, height.
+
+    Raises:
+        FrameError: If it isn't one whole picture, or there may be a second one in it.
+        UnsupportedEncodingError: If a detector could not see all of it.
+    """
     pixels = _decoded(data)
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    _check_ancillary(data)
     height, width = pixels.shape[:2]
     return pixels, _encoding(pixels), width, height
 
@@ -31,29 +59,26 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
 def redact(
     data: bytes, regions: Sequence[Region], method: str, strength: float
 ) -> tuple[bytes, tuple[Region, ...], str]:
-    """The picture with regions obscured; nothing but the pixels is taken over from the file."""
+    """The picture with regions obscured; but for the pixels only `CARRIED` is taken over."""
     pixels = _decoded(data)
-    black = encoding_named(_encoding(pixels)).black
-    if pixels.dtype == np.uint16:
-        black = tuple(value * 257 for value in black)
-    redact_pixels(pixels, regions, black, method, strength)
-    return _encoded(pixels), tuple(regions), ''
+    redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
+    done = _encoded(pixels)
+    return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
 
 
 def blacked_out(data: bytes) -> bytes:
-    """A black picture of the same size, channels and depth."""
+    """A black picture of the same size and channels."""
     pixels = _decoded(data)
-    black = encoding_named(_encoding(pixels)).black
-    full = np.iinfo(pixels.dtype).max
-    pixels[...] = np.array([full if value else 0 for value in black], pixels.dtype)
+    pixels[...] = np.array(encoding_named(_encoding(pixels)).black, np.uint8)
     return _encoded(pixels)
 
 
-def _decoded(data: bytes) -> NDArray[Any]:
-    """(rows, columns, channels) uint8 or uint16.
+def _decoded(data: bytes) -> UInt8Array:
+    """(rows, columns, channels).
 
     Raises:
-        FrameError: If it isn't one whole picture.
+        FrameError: If it isn't one whole picture, or shows something in its transparency.
+        UnsupportedEncodingError: If a detector could not see all of it.
     """
     _check_chunks(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -61,11 +86,37 @@ def _decoded(data: bytes) -> NDArray[Any]:
         raise FrameError(f'A PNG of {len(data)} bytes can not be decoded; it is damaged.')
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype not in (np.uint8, np.uint16):
+    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype != np.uint8:
         raise UnsupportedEncodingError(
-            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported.'
+            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported: a detector '
+            'sees 8 bits. Have the driver publish 8 bits per sample.'
         )
-    return pixels
+    alpha = pixels[:, :, 3:]
+    if alpha.size and alpha.min() != alpha.max():
+        raise FrameError(
+            f'A PNG with alpha from {alpha.min()} to {alpha.max()} is refused: a detector '
+            'does not see what is drawn in alpha. Have the driver publish colour without alpha.'
+        )
+    if not alpha.size and any(chunk.kind == b'tRNS' for chunk in _chunks(data)):
+        raise FrameError(
+            'A PNG with one transparent colour (tRNS) is refused: a detector does not see '
+            'where it is. Have the driver publish pictures without transparency.'
+        )
+    return np.asarray(pixels, np.uint8)
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """The chunks up to IEND, as far as they are all there."""
+    position = len(SIGNATURE)
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], 'big')
+        whole = data[position : position + 12 + length]
+        if len(whole) < 12 + length:
+            return
+        yield _Chunk(whole[4:8], whole[8:-4], whole)
+        position += 12 + length
+        if whole[4:8] == b'IEND':
+            return
 
 
 def _check_chunks(data: bytes) -> None:
@@ -91,7 +142,7 @@ def _check_chunks(data: bytes) -> None:
             break
     if not kinds or kinds[0] != b'IHDR' or kinds[-1] != b'IEND' or position > len(data):
         raise FrameError(f'A PNG of {len(data)} bytes is cut off or damaged.')
-    if b'acTL' in kinds:
+    if not set(kinds).isdisjoint(_ANIMATION):
         raise UnsupportedEncodingError('An animated PNG is not supported: only one frame is seen.')
     if data[position:].strip(b'\0'):
         raise FrameError(
@@ -99,11 +150,58 @@ def _check_chunks(data: bytes) -> None:
         )
 
 
-def _encoding(pixels: NDArray[Any]) -> str:
+def _check_ancillary(data: bytes) -> None:
+    """Refuse a file that may hold a second picture, which nobody would look at.
+
+    A frame in which nobody is found leaves as the same bytes, with all that is in them.
+
+    Raises:
+        FrameError: If there is a picture or too much else beside the picture.
+    """
+    size = 0
+    for kind, content, _ in _chunks(data):
+        if kind in _PICTURE:
+            continue
+        parts = [content]
+        if kind in _PACKED:
+            parts.append(_unpacked(kind, content))
+        size += sum(map(len, parts))
+        second = any(start in part for part in parts for start in _OTHER_PICTURES)
+        if second or size > MOST_ANCILLARY:
+            what = 'a second picture' if second else f'more than {MOST_ANCILLARY} bytes'
+            raise FrameError(
+                f'A PNG holds {what} in a chunk {kind!r}, where nobody would look at it. Have the '
+                'driver send pictures without thumbnails.'
+            )
+
+
+def _unpacked(kind: bytes, content: bytes) -> bytes:
+    """What is compressed in a chunk of `_PACKED`, as far as it matters; b'' if nothing is."""
+    packed = content.partition(b'\0')[2][1:]
+    if kind == b'iTXt':
+        # Behind the keyword: compressed or not, method, language, translated keyword.
+        packed = packed[1:].partition(b'\0')[2].partition(b'\0')[2]
+    try:
+        return zlib.decompressobj().decompress(packed, MOST_ANCILLARY + 1)
+    except zlib.error:
+        return b''
+
+
+def _carried(data: bytes) -> bytes:
+    """The first intact chunk of each kind in `CARRIED`."""
+    found: dict[bytes, bytes] = {}
+    for kind, content, whole in _chunks(data):
+        intact = zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], 'big')
+        if CARRIED.get(kind) == len(content) and intact:
+            found.setdefault(kind, whole)
+    return b''.join(found.values())
+
+
+def _encoding(pixels: UInt8Array) -> str:
     return _ENCODING_OF_CHANNELS[pixels.shape[2]]
 
 
-def _encoded(pixels: NDArray[Any]) -> bytes:
+def _encoded(pixels: UInt8Array) -> bytes:
     done, buffer = cv2.imencode('.png', pixels)
     if not done:
         raise FrameError(f'A picture of {pixels.shape} can not be written as PNG.')

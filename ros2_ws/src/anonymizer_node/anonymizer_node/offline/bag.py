@@ -19,12 +19,18 @@ from anonymizer_node.core.pipeline import Detector, Pipeline
 from anonymizer_node.detectors.loading import load_detector
 from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
-from anonymizer_node.offline.plan import TopicPlan, plan
+from anonymizer_node.offline import clouds
+from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, plan, readable
 
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 ENDINGS = ('copied', *STATUSES)
 """What can become of a message."""
+
+MCAP_NOTE = (
+    'Of the MCAP file its publish times, sequence numbers, chunk compression, attachments and '
+    'metadata records are not carried over.'
+)
 
 Progress = Callable[[int, int], None]
 """(messages done, messages in all)."""
@@ -60,6 +66,11 @@ class TopicReport:
     regions: int = 0
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def missing(self) -> int:
+        """Messages that the source declares and that weren't read; below 0 if there were more."""
+        return self.count - sum(self.statuses.values())
+
     def add(self, outcome: Outcome) -> None:
         """Count one frame."""
         self.statuses[outcome.status] += 1
@@ -82,18 +93,22 @@ class BagReport:
         model: name, sha256, family and provider of the detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
+        notes: What isn't as it was in the source, of the bag as a whole.
     """
 
     source: str
     model: dict[str, str]
     settings: dict[str, Any]
     topics: dict[str, TopicReport] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether every image frame came through and no topic was left out unasked."""
+        """Whether all was read, every frame came through and no topic was left out unasked."""
         return not any(
-            topic.causes or (topic.action == 'drop' and not topic.asked and topic.count)
+            topic.causes
+            or topic.missing
+            or (topic.action == 'drop' and not topic.asked and topic.count)
             for topic in self.topics.values()
         )
 
@@ -106,6 +121,7 @@ class BagReport:
             'clean': self.clean,
             'model': self.model,
             'settings': self.settings,
+            'notes': self.notes,
             'topics': {
                 name: {
                     'type': topic.msgtype,
@@ -113,6 +129,7 @@ class BagReport:
                     'reason': topic.reason,
                     'asked': topic.asked,
                     'count': topic.count,
+                    'missing': topic.missing,
                     **{status: topic.statuses[status] for status in ENDINGS},
                     'causes': dict(topic.causes),
                     'reasons': topic.reasons,
@@ -133,6 +150,10 @@ def anonymize_bag(
     progress: Progress | None = None,
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
+
+    The target is not compressed where the source is, and what rosbags doesn't hand out of an MCAP
+    file stays behind: publish times, sequence numbers, attachments and metadata records. The
+    report's notes say so.
 
     Args:
         source: A rosbag2 directory, a .mcap or a .db3 file; only read.
@@ -162,7 +183,10 @@ def anonymize_bag(
 
 def _check_apart(source: Path, target: Path) -> None:
     inside = target.resolve()
-    if source.resolve() in (inside, *inside.parents):
+    whole = source.resolve()
+    if whole.is_file() and (whole.parent / 'metadata.yaml').exists():
+        whole = whole.parent
+    if whole in (inside, *inside.parents):
         raise InputError(f'The target {str(target)!r} is the source or lies in it; name another.')
 
 
@@ -176,6 +200,12 @@ class _Job:
         self._plans = {item.topic.key: item for item in plans}
         self._pipeline = pipeline
         self.report = BagReport(source, described(pipeline.detector), pipeline.settings.as_dict())
+        if reader.compression:
+            self.report.notes.append(
+                f'The source is compressed ({reader.compression} mode); the target is not.'
+            )
+        if reader.storage == 'mcap':
+            self.report.notes.append(MCAP_NOTE)
         self._entries: dict[int, TopicReport] = {}
         for item in plans:
             name, msgtype = item.topic.name, item.topic.msgtype
@@ -209,18 +239,28 @@ class _Job:
         """What to write for a message, or None."""
         topic = message.topic
         entry = self._entries[topic.key]
-        action = self._plans[topic.key].action
-        if action == 'drop':
+        planned = self._plans[topic.key]
+        if planned.action == 'drop':
             entry.statuses['dropped'] += 1
             return None
-        if action == 'copy':
+        if planned.action == 'copy' and not readable(topic):
+            why = ''
+            if topic.msgtype == POINT_CLOUD and not planned.asked:
+                why = clouds.why_picture(self._reader, message)
+            if why:
+                entry.add(Outcome('dropped', cause=clouds.CAUSE, reason=why))
+                return None
             entry.statuses['copied'] += 1
             return message.data
         index = sum(entry.statuses.values())
         outcome, stamp, data = self._anonymized(message)
+        if planned.action == 'copy' and outcome.cause == 'encoding':
+            # Its owner vouches for what can't be read; what can be is anonymised all the same.
+            outcome, data = Outcome('copied'), message.data
         entry.add(outcome)
         line = {
             'topic': topic.name,
+            'type': topic.msgtype,
             'index': index,
             'time_ns': message.time_ns,
             'stamp_ns': stamp,

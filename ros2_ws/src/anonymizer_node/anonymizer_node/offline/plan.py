@@ -11,14 +11,26 @@ from anonymizer_node.formats.image_codecs import CODECS
 
 NO_PICTURE_TYPES = frozenset(
     {
-        'point_cloud_interfaces/msg/CompressedPointCloud2',
+        'map_msgs/msg/OccupancyGridUpdate',
+        'nav_msgs/msg/OccupancyGrid',
+        'octomap_msgs/msg/Octomap',
         'rcl_interfaces/msg/ParameterValue',
-        'sensor_msgs/msg/PointCloud2',
+        'rmw_dds_common/msg/Gid',
+        'unique_identifier_msgs/msg/UUID',
     }
 )
 """Types with a payload of bytes that is known to be no picture, by themselves or inside others."""
 
-_PAYLOAD_BASES = frozenset({'uint8', 'byte', 'char', 'octet', 'uint16'})
+SHAPELESS_TYPES = frozenset(
+    f'std_msgs/msg/{base}MultiArray'
+    for base in ('Byte', 'Float32', 'Float64', 'Int8', 'Int16', 'Int32', 'Int64')
+) | frozenset(f'std_msgs/msg/UInt{bits}MultiArray' for bits in (8, 16, 32, 64))
+"""Containers for numbers of any meaning, pixels among them."""
+
+POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
+"""Copied message by message: see `offline.clouds`."""
+
+_PAYLOAD_BASES = frozenset({'uint8', 'int8', 'byte', 'char', 'octet', 'uint16'})
 _LEAST_PICTURE = 4096
 """A fixed array of fewer bytes is no picture: 64 x 64 grey pixels."""
 
@@ -59,13 +71,17 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
     return [_planned(topic, reader, settings, actions) for topic in reader.topics]
 
 
+def readable(topic: Topic) -> bool:
+    """Whether a topic is of pictures that a codec reads, in at least some of their encodings."""
+    return topic.msgtype in CODECS and not topic.name.endswith('/compressedDepth')
+
+
 def _planned(
     topic: Topic, reader: BagReader, settings: Settings, actions: dict[str, str]
 ) -> TopicPlan:
     asked = actions.get(topic.name)
-    readable = topic.msgtype in CODECS and not topic.name.endswith('/compressedDepth')
     wanted = asked == 'anonymize' or topic.name in settings.input_topics
-    if wanted and not readable:
+    if wanted and not readable(topic):
         raise ConfigError(
             f'{topic.name!r} is a {topic.msgtype}, which can not be anonymised; '
             f'types that can are {", ".join(CODECS)}.'
@@ -76,16 +92,19 @@ def _planned(
             'take it out of one of the two.'
         )
     if asked == 'copy':
-        return TopicPlan(topic, 'copy', 'as asked by its owner', asked=True)
+        where = ', where it can not be read' if readable(topic) else ''
+        return TopicPlan(topic, 'copy', f'as asked by its owner{where}', asked=True)
     if asked == 'drop':
         return TopicPlan(topic, 'drop', 'as asked', asked=True)
-    if readable:
+    if readable(topic):
         if settings.input_topics and not wanted:
             return TopicPlan(topic, 'drop', 'images, and not among input_topics')
         return TopicPlan(topic, 'anonymize', 'images')
     reason = why_image_bearing(topic.msgtype, reader)
     if reason:
         return TopicPlan(topic, 'drop', f'{reason}; topic_actions "{topic.name}=copy" keeps it')
+    if topic.msgtype == POINT_CLOUD:
+        return TopicPlan(topic, 'copy', 'point clouds without colour')
     return TopicPlan(topic, 'copy', 'holds no image')
 
 
@@ -93,7 +112,8 @@ def why_image_bearing(msgtype: str, reader: BagReader) -> str:
     """Why a message type may hold pictures, or '' if it surely doesn't.
 
     A type is innocent only if its definition is known and holds no image message and no array of
-    bytes that could be one.
+    bytes that could be one. Of a point cloud it can't be told by its type: each of its messages
+    has to be looked at.
     """
     if msgtype in NO_PICTURE_TYPES:
         return ''
@@ -103,6 +123,10 @@ def why_image_bearing(msgtype: str, reader: BagReader) -> str:
     if leaves is None:
         return 'its message definition is not in the bag, so it may hold images'
     for leaf in leaves:
+        if msgtype == POINT_CLOUD and leaf.path == 'data':
+            continue
+        if leaf.within[-1] in SHAPELESS_TYPES:
+            return f'its field {leaf.path!r} is a {leaf.within[-1]}, which may hold an image'
         embedded = [name for name in leaf.within if name in CODECS]
         if embedded:
             return f'holds {embedded[0]} in its field {leaf.path.rsplit(".", 1)[0]!r}'

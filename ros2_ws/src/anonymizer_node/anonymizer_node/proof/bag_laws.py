@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from anonymizer_node.core.errors import FrameError
@@ -11,7 +11,14 @@ from anonymizer_node.proof.frames import FrameChecks, Statement, Where
 from anonymizer_node.proof.lockstep import Lockstep, Placed
 from anonymizer_node.proof.pictures import IMAGE_TYPES
 from anonymizer_node.proof.record import FrameRecord, Record, stamp_ns
-from anonymizer_node.proof.topics import by_name, change_of, may_show_pictures, picture_file_in
+from anonymizer_node.proof.topics import (
+    Kind,
+    by_kind,
+    change_of,
+    labels,
+    may_show_pictures,
+    shown_in,
+)
 from anonymizer_node.proof.verdict import Check, Failure, Moment, Tally, TopicFigures
 
 
@@ -67,6 +74,10 @@ class BagLaws:
         )
         self._dropped: Counter[str] = Counter()
         self._owner_said: list[str] = []
+        self._labels: dict[Kind, str] = {}
+        self._stated: dict[str, list[FrameRecord]] = {}
+        self._read: Counter[str] = Counter()
+        self._missing: dict[str, list[Failure]] = defaultdict(list)
         self.topics: dict[str, TopicFigures] = {}
 
     def run(self) -> list[Check]:
@@ -75,16 +86,19 @@ class BagLaws:
         for problem in self._record.problems:
             self._judged.fail(Failure('', problem))
         for message in self._source.messages():
-            figures = self.topics[message.topic.name]
+            label = self._label(message)
+            figures = self.topics[label]
             index = figures.count_in
             figures.count_in += 1
-            if figures.role == 'anonymized':
+            if figures.role == 'anonymized' and not self._copied_on_request(message):
                 self._image(message, index)
-            elif figures.role == 'copied':
+            elif figures.role != 'left out':
                 self._other(message, index)
             self._report_strays()
         self._output.finish()
         self._report_strays()
+        for label, missing in self._missing.items():
+            self._account_for(label, missing)
         self._compare_figures()
         return self._checks()
 
@@ -109,15 +123,19 @@ class BagLaws:
         return sorted(checks, key=lambda check: check.law)
 
     def _compare_topics(self) -> None:
-        ins, outs = by_name(self._source), by_name(self._target)
-        for name, entries in ins.items():
+        ins, outs = by_kind(self._source), by_kind(self._target)
+        self._labels = labels(ins)
+        for kind, entries in ins.items():
+            (_, msgtype), name = kind, self._labels[kind]
             said = self._record.topic(name)
-            msgtype = entries[0].msgtype
             asked = said.get('action') == 'copy' and said.get('asked') is True
-            role = 'anonymized' if msgtype in IMAGE_TYPES and not asked else 'copied'
-            if name in outs:
-                self._topics.seen(change_of(entries, outs[name]))
-                if role == 'copied' and may_show_pictures(msgtype):
+            self._stated[name] = self._record.frames_of(*kind)
+            # Of a topic that its owner wants copied, what can be read may be anonymised.
+            image = msgtype in IMAGE_TYPES and (not asked or self._stated[name])
+            role = 'anonymized' if image else 'copied'
+            if kind in outs:
+                self._topics.seen(change_of(entries, outs[kind]))
+                if asked or (role == 'copied' and may_show_pictures(msgtype)):
                     self._owner(name, msgtype, asked)
             else:
                 role = 'left out'
@@ -126,14 +144,35 @@ class BagLaws:
                 self._left_out.seen(None if named else Failure(name, what))
             self.topics[name] = TopicFigures(
                 name,
-                name if name in outs else '',
+                kind[0] if kind in outs else '',
                 msgtype,
                 role,
                 causes=dict(said.get('causes', {})),
                 reason=str(said.get('reason', '')),
             )
-        for name in outs.keys() - ins.keys():
-            self._topics.fail(Failure(name, 'is not in the input'))
+        for name, msgtype in outs.keys() - ins.keys():
+            self._topics.fail(Failure(name, f'is not in the input as {msgtype}'))
+
+    def _label(self, message: BagMessage) -> str:
+        """What the record calls the message's topic; a stray's is its name if it has none."""
+        kind = message.topic.name, message.topic.msgtype
+        return self._labels.get(kind, message.topic.name)
+
+    def _copied_on_request(self, message: BagMessage) -> bool:
+        """Whether the record says nothing of a message whose topic's owner vouches for it."""
+        label = self._label(message)
+        frames = self._stated[label][self._read[label] : self._read[label] + 1]
+        return label in self._owner_said and (not frames or frames[0].time_ns != message.time_ns)
+
+    def _account_for(self, label: str, missing: list[Failure]) -> None:
+        """Messages of a copied topic that didn't come: as many as are on record as dropped?"""
+        said = self._record.topic(label)
+        if len(missing) != said.get('dropped', 0):
+            for failure in missing:
+                self._copied.seen(failure)
+            return
+        for cause, count in self.topics[label].causes.items():
+            self._dropped[cause] += count
 
     def _owner(self, name: str, msgtype: str, asked: bool) -> None:
         if asked:
@@ -143,9 +182,10 @@ class BagLaws:
             self._unread.fail(Failure(name, what))
 
     def _image(self, message: BagMessage, index: int) -> None:
-        name = message.topic.name
-        frames = self._record.frames.get(name, [])
-        said = frames[index] if index < len(frames) else None
+        name = self._label(message)
+        frames = self._stated[name][self._read[name] : self._read[name] + 1]
+        said = frames[0] if frames else None
+        self._read[name] += 1
         figures = self.topics[name]
         if said is not None and said.status == 'dropped':
             self._complete.seen()
@@ -167,7 +207,7 @@ class BagLaws:
         self._compare_images(message, found, said)
 
     def _compare_images(self, before: BagMessage, found: Placed, said: FrameRecord) -> None:
-        name, msgtype = before.topic.name, before.topic.msgtype
+        name, msgtype = self._label(before), before.topic.msgtype
         after = found.message
         where = Where(name, found.position, said.stamp_ns)
         try:
@@ -188,11 +228,11 @@ class BagLaws:
         )
 
     def _other(self, message: BagMessage, index: int) -> None:
-        name = message.topic.name
+        name = self._label(message)
         found = self._output.counterpart(message)
         if found is None:
             what = 'is missing from the output at its time'
-            self._copied.seen(Failure(name, what, index, message.time_ns))
+            self._missing[name].append(Failure(name, what, index, message.time_ns))
             return
         self.topics[name].count_out += 1
         data = bytes(found.message.data)
@@ -200,12 +240,12 @@ class BagLaws:
         what = 'has other bytes than in the input'
         self._copied.seen(None if same else _placed(found, what))
         if name not in self._owner_said:
-            picture = picture_file_in(data)
-            self._unread.seen(_placed(found, f'holds a {picture} file') if picture else None)
+            shown = shown_in(self._source, message)
+            self._unread.seen(_placed(found, f'holds {shown}') if shown else None)
 
     def _report_strays(self) -> None:
         for placed in self._output.strays:
-            figures: Any = self.topics.get(placed.message.topic.name)
+            figures: Any = self.topics.get(self._label(placed.message))
             if figures is not None:
                 figures.count_out += 1
             copied = figures is not None and figures.role == 'copied'
@@ -227,9 +267,10 @@ class BagLaws:
             return Failure(name, 'is on record and not in the bag')
         pairs: list[tuple[str, Any]] = [('type', figures.msgtype), ('count', figures.count_in)]
         if figures.role == 'anonymized':
-            frames = self._record.frames.get(name, [])
-            if len(frames) != figures.count_in:
-                what = f'has {figures.count_in} messages and {len(frames)} lines on record'
+            frames = self._stated[name]
+            judged = figures.count_in - (entry.get('copied', 0) if entry.get('asked') else 0)
+            if len(frames) != judged:
+                what = f'has {judged} messages to be judged and {len(frames)} lines on record'
                 return Failure(name, what)
             statuses = Counter(frame.status for frame in frames)
             names = ('anonymized', 'untouched', 'blacked_out', 'dropped')

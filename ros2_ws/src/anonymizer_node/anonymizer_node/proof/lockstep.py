@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from anonymizer_node.formats.bags import BagMessage
+from anonymizer_node.proof.topics import Kind
 
 
 class Placed(NamedTuple):
-    """A message with its position among the messages of its topic."""
+    """A message with its position among the messages of its topic and type."""
 
     position: int
     message: BagMessage
 
 
 class Lockstep:
-    """Finds the output's counterpart of each input message: same topic, same time, same order.
+    """Finds the output's counterpart of each input message: same topic, type and time, same order.
 
     Attributes:
         strays: Output messages that the input doesn't have, as found so far; to be emptied by
@@ -27,13 +28,13 @@ class Lockstep:
     def __init__(self, output: Iterator[BagMessage]) -> None:
         """`output` is in the order of time, as the input is."""
         self._output = output
-        self._waiting: dict[str, deque[Placed]] = defaultdict(deque)
-        self._positions: Counter[str] = Counter()
+        self._waiting: dict[Kind, deque[Placed]] = defaultdict(deque)
+        self._positions: Counter[Kind] = Counter()
         self.strays: list[Placed] = []
 
     def counterpart(self, message: BagMessage) -> Placed | None:
         """The output's message for one of the input, or None if it isn't there."""
-        queue = self._waiting[message.topic.name]
+        queue = self._waiting[message.topic.name, message.topic.msgtype]
         while True:
             while not queue:
                 after = next(self._output, None)
@@ -58,6 +59,6 @@ class Lockstep:
             queue.clear()
 
     def _put(self, message: BagMessage) -> None:
-        name = message.topic.name
-        self._waiting[name].append(Placed(self._positions[name], message))
-        self._positions[name] += 1
+        kind = message.topic.name, message.topic.msgtype
+        self._waiting[kind].append(Placed(self._positions[kind], message))
+        self._positions[kind] += 1

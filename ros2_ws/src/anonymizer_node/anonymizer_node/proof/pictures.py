@@ -82,8 +82,6 @@ class Picture:
     def bgr(self) -> NDArray[np.uint8]:
         """For people to look at; channels in the order in which they are stored."""
         pixels = self.layers[-1].pixels
-        if pixels.dtype == np.uint16:
-            pixels = pixels >> 8
         if pixels.shape[2] == 1:
             pixels = np.repeat(pixels, 3, axis=2)
         return np.ascontiguousarray(pixels[:, :, :3], np.uint8)
@@ -126,12 +124,22 @@ def outside_of(regions: Sequence[Region], width: int, height: int) -> NDArray[np
 
 
 def changed_outside(before: Picture, after: Picture, regions: Sequence[Region]) -> int:
-    """How many pixels differ that no region covers."""
+    """How many pixels differ that no region covers; row padding, if it does, counts as one.
+
+    Padding may have become zero: it is no pixel, and what a driver left there may show somebody.
+    """
     changed = np.zeros((before.height, before.width), np.bool_)
     for one, other in zip(before.layers, after.layers, strict=True):
         changed |= (one.pixels != other.pixels).any(axis=2)
     changed &= outside_of(regions, before.width, before.height)
-    return int(np.count_nonzero(changed)) + (before.rest != after.rest)
+    return int(np.count_nonzero(changed)) + _padding_differs(before, after)
+
+
+def _padding_differs(before: Picture, after: Picture) -> bool:
+    if len(before.rest) != len(after.rest):
+        return True
+    old, new = (np.frombuffer(picture.rest, np.uint8) for picture in (before, after))
+    return bool(((old != new) & (new != 0)).any())
 
 
 def difference_outside(before: Picture, after: Picture, regions: Sequence[Region]) -> float:

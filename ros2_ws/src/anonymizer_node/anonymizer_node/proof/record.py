@@ -36,6 +36,7 @@ class FrameRecord(NamedTuple):
         regions: What was obscured.
         cause: Why it was dropped or blacked out.
         note: How it was done, if there is something to know; None if the record doesn't say.
+        msgtype: Such as 'sensor_msgs/msg/Image'; '' if the record doesn't say.
     """
 
     topic: str
@@ -45,6 +46,7 @@ class FrameRecord(NamedTuple):
     regions: tuple[Region, ...]
     cause: str = ''
     note: str | None = None
+    msgtype: str = ''
 
 
 @dataclass
@@ -67,8 +69,13 @@ class Record:
         settings = self.summary.get('settings')
         return str(settings.get('method', '')) if isinstance(settings, dict) else ''
 
+    def frames_of(self, topic: str, msgtype: str) -> list[FrameRecord]:
+        """Statements about the messages of one type on a topic, in the order of the bag."""
+        frames = self.frames.get(topic, [])
+        return [frame for frame in frames if frame.msgtype in ('', msgtype)]
+
     def topic(self, name: str) -> dict[str, Any]:
-        """What anonymization.json says of a topic, or {}."""
+        """What anonymization.json says of a topic, or {}; see `topics.labels` for names."""
         topics = self.summary.get('topics')
         entry = topics.get(name) if isinstance(topics, dict) else None
         return entry if isinstance(entry, dict) else {}
@@ -152,6 +159,7 @@ def _add(record: Record, number: int, line: str) -> None:
             tuple(Region(*map(int, region)) for region in entry['regions']),
             str(entry.get('cause', '')),
             entry.get('note'),
+            str(entry.get('type', '')),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')

@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).with_name('templates')
 WORDS: Mapping[str, str] = {
     'passed': 'Holds',
     'failed': 'Broken',
-    'warning': 'Note',
+    'warning': 'Not shown',
     'empty': 'Nothing to check',
 }
 PROMISES: Mapping[int, str] = {
@@ -72,8 +72,8 @@ class Section:
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
-        return not any(check.state == 'failed' for check in self.all_checks)
+        """Whether everything could be shown."""
+        return all(check.passed for check in self.all_checks)
 
 
 def write_page(
@@ -129,12 +129,12 @@ def write_page(
 def headline(sections: Sequence[Section]) -> str:
     """The verdict in a sentence."""
     checks = [check for section in sections for check in section.all_checks]
-    failed = sum(check.state == 'failed' for check in checks)
+    failed = sum(not check.passed for check in checks)
     if not failed:
         return 'All four laws hold.'
     if failed == 1:
-        return f'Not proven: one of {len(checks)} checks failed.'
-    return f'Not proven: {failed} of {len(checks)} checks failed.'
+        return f'Not proven: one of {len(checks)} checks could not be shown.'
+    return f'Not proven: {failed} of {len(checks)} checks could not be shown.'
 
 
 def _view(section: Section, number: int, show_before: bool) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _is_image(topic: TopicFigures) -> bool:
 
 def _state(checks: Sequence[Check]) -> str:
     states = {check.state for check in checks}
-    for state in ('failed', 'passed'):
+    for state in ('failed', 'warning', 'passed'):
         if state in states:
             return state
     return 'empty'

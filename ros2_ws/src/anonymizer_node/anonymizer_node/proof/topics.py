@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
-from anonymizer_node.formats.bags import BagReader, Topic
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.proof.verdict import Failure
 
+POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
+COLOUR_FIELDS = ('rgb', 'rgba', 'bgr', 'bgra')
 _SHOWS_PICTURES = re.compile(r'image|video|ffmpeg|theora|disparity', re.IGNORECASE)
 _SHOWS_NONE = re.compile(r'imagemarker|imageannotation|camerainfo|regionofinterest', re.IGNORECASE)
 _PICTURE_FILE = re.compile(
@@ -16,12 +21,34 @@ _PICTURE_FILE = re.compile(
 )
 
 
-def by_name(reader: BagReader) -> dict[str, list[Topic]]:
-    """The entries of a bag by topic; one for each QoS that publishers offered."""
-    topics: dict[str, list[Topic]] = {}
+Kind = tuple[str, str]
+"""A topic's name and message type: publishers of two types may share a name."""
+
+
+def by_kind(reader: BagReader) -> dict[Kind, list[Topic]]:
+    """The entries of a bag by topic and type; one for each QoS that publishers offered."""
+    topics: dict[Kind, list[Topic]] = {}
     for topic in reader.topics:
-        topics.setdefault(topic.name, []).append(topic)
+        topics.setdefault((topic.name, topic.msgtype), []).append(topic)
     return topics
+
+
+def labels(kinds: Iterable[Kind]) -> dict[Kind, str]:
+    """What the record calls each: by name, a second type on one name `NAME (TYPE)`."""
+    found: dict[Kind, str] = {}
+    for name, msgtype in kinds:
+        taken = name in found.values()
+        found[name, msgtype] = f'{name} ({msgtype})' if taken else name
+    return found
+
+
+def colours_in(cloud: Any) -> str:
+    """The colour fields of a point cloud, of which a picture can be made, or ''."""
+    names = {field.name.lower(): field.name for field in cloud.fields}
+    colours = [name for name in names if name in COLOUR_FIELDS]
+    if {'r', 'g', 'b'} <= names.keys():
+        colours += ['r', 'g', 'b']
+    return ', '.join(names[name] for name in colours)
 
 
 def change_of(before: list[Topic], after: list[Topic]) -> Failure | None:
@@ -54,3 +81,15 @@ def picture_file_in(data: bytes) -> str:
     if found is None:
         return ''
     return 'PNG' if found.group(1) else 'JPEG'
+
+
+def shown_in(reader: BagReader, message: BagMessage) -> str:
+    """The picture in a message that was copied unread, in words, or ''."""
+    if message.topic.msgtype == POINT_CLOUD:
+        try:
+            colours = colours_in(reader.decode(POINT_CLOUD, message.data))
+        except FrameError:
+            return 'a point cloud that can not be read'
+        return f'a point cloud in colour ({colours})' if colours else ''
+    picture = picture_file_in(bytes(message.data))
+    return f'a {picture} file' if picture else ''

@@ -57,7 +57,8 @@ class Check:
         failed: How many of them broke it.
         failures: The first few.
         detail: Figures or remarks, or ''.
-        warning: Whether a failure is to be known rather than to fail the verdict.
+        warning: Whether a failure was to be expected and is stated in the record. What the check
+            states could not be shown all the same, so the verdict doesn't pass.
     """
 
     name: str
@@ -177,7 +178,7 @@ class Verdict:
     @property
     def passed(self) -> bool:
         """Whether every law could be shown to hold."""
-        return all(check.passed or check.warning for check in self.checks)
+        return all(check.passed for check in self.checks)
 
     def check(self, name: str) -> Check:
         """The check of a name.
@@ -191,8 +192,8 @@ class Verdict:
         raise KeyError(f'{name!r} is no check; there are {[item.name for item in self.checks]}.')
 
     def failed(self) -> list[str]:
-        """Names of the checks that failed the verdict."""
-        return [check.name for check in self.checks if check.state == 'failed']
+        """Names of the checks whose statement could not be shown."""
+        return [check.name for check in self.checks if not check.passed]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

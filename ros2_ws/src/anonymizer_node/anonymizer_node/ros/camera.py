@@ -13,10 +13,23 @@ from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.ros.announcer import Announcer
-from anonymizer_node.ros.intake import EXPECTED, INACTIVE, INTERNAL, OVERRUN, RATE, Intake
+from anonymizer_node.ros.intake import (
+    EXPECTED,
+    INACTIVE,
+    INTERNAL,
+    OVERRUN,
+    RATE,
+    TRANSPORT,
+    Intake,
+)
 from anonymizer_node.ros.qos import input_qos, message_class, output_qos
 from anonymizer_node.ros.throttle import Throttle
 from anonymizer_node.ros.topics import CameraPlan
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble.
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 SUBSCRIPTION_DEPTH = 5
 """DDS drops without a word what doesn't fit here, so there is room for when the executor is late.
@@ -74,20 +87,18 @@ class Camera:
     def open(self) -> None:
         """Make the topics and take frames."""
         kind = message_class(self.plan.type_name)
-        overridable = QoSOverridingOptions.with_default_policies()
         self._publisher = self._node.create_lifecycle_publisher(
             kind,
             self.plan.output,
             output_qos(PUBLISHER_DEPTH),
-            qos_overriding_options=overridable,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._subscription = self._node.create_subscription(
-            kind,
-            self.plan.input,
-            self._receive,
-            input_qos(SUBSCRIPTION_DEPTH),
-            qos_overriding_options=overridable,
-        )
+        try:
+            self._subscription = self._subscribe(
+                kind, SubscriptionEventCallbacks(message_lost=self._lose)
+            )
+        except UnsupportedEventTypeError:  # This middleware doesn't tell of losses.
+            self._subscription = self._subscribe(kind, None)
         self.intake.open()
 
     def close(self) -> None:
@@ -132,6 +143,20 @@ class Camera:
                 return Outcome('dropped', cause=INACTIVE, reason='The node was deactivated.')
             self._publisher.publish(outcome.message)
             return outcome
+
+    def _subscribe(self, kind: type, events: SubscriptionEventCallbacks | None) -> Any:
+        return self._node.create_subscription(
+            kind,
+            self.plan.input,
+            self._receive,
+            input_qos(SUBSCRIPTION_DEPTH),
+            event_callbacks=events,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _lose(self, loss: Any) -> None:
+        self.intake.lose(loss.total_count_change)
+        self._log('dropped', TRANSPORT, 'The middleware lost frames on the way in.')
 
     def _receive(self, message: Any) -> None:
         cause = self.intake.offer(message, self._pipeline.settings.max_rate_hz)

@@ -5,11 +5,14 @@ The detector's status is
     ERROR  if a frame has been in work for more than `HUNG_S` seconds;
     OK     otherwise, with the lifecycle state in the message.
 
-A camera's status, while the node is active, is
+A camera's status is
+    ERROR  if somebody else publishes on its output topic, whatever the state of the node.
+While the node is active, it is
     ERROR  if the topic is offered with a type other than the one subscribed to;
     ERROR  if a frame was dropped or blacked out since something failed (decode, encoding,
            detector, redaction, internal), in the last `FAILURE_S` seconds;
     WARN   if no frame came in the last `STALE_S` seconds;
+    WARN   if the middleware lost frames since the last report;
     WARN   if more than `OVERRUN_SHARE` of the frames since the last report were dropped because
            newer ones came before they could be processed;
     OK     otherwise. Frames dropped to keep max_rate_hz are as they should be.
@@ -25,7 +28,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from anonymizer_node.ros.intake import OVERRUN, RATE, Tally
+from anonymizer_node.ros.intake import OVERRUN, RATE, TRANSPORT, Tally
 
 STALE_S = 5.0
 FAILURE_S = 5.0
@@ -51,6 +54,7 @@ class CameraReport:
         elapsed_s: Since the last report.
         at_s: Now, on the monotonic clock.
         active_since_s: When the node was activated; None if it isn't active.
+        strangers: Names of other nodes that publish on the output topic.
     """
 
     input_topic: str
@@ -62,6 +66,7 @@ class CameraReport:
     elapsed_s: float
     at_s: float
     active_since_s: float | None
+    strangers: Sequence[str] = ()
 
     def since(self, count: str) -> int:
         """Growth of a count of the books since the last report."""
@@ -75,6 +80,12 @@ class CameraReport:
 
 def judge_camera(report: CameraReport) -> tuple[bytes, str]:
     """Level and message of a camera, by the rules above."""
+    if report.strangers:
+        return ERROR, (
+            f'Somebody else publishes on {report.output_topic}: {", ".join(report.strangers)}; '
+            'recordings of it may hold raw images. Stop that publisher, or choose another '
+            'output_prefix.'
+        )
     if report.active_since_s is None:
         return OK, 'Not active: nothing is published.'
     foreign = sorted(set(report.types_offered) - {report.type_name})
@@ -90,6 +101,13 @@ def judge_camera(report: CameraReport) -> tuple[bytes, str]:
     if report.at_s - heard_s > STALE_S:
         return WARN, _silent(report)
     received, overrun = report.since('received'), report.dropped_since(OVERRUN)
+    lost = report.dropped_since(TRANSPORT)
+    if lost > 0:
+        return WARN, (
+            f'{lost} of the last {received} frames were lost on the way in; start the publisher of '
+            f'{report.input_topic} with the Fast DDS profile that comes with anonymizer_node, or '
+            'set reliability in qos_overrides.'
+        )
     if overrun > OVERRUN_SHARE * received:
         return WARN, (
             f'{overrun} of the last {received} frames were dropped, since newer ones came before '
@@ -126,7 +144,7 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
         'pending': now.pending,
         'dropped': sum(now.dropped.values()),
     }
-    causes = {OVERRUN, RATE, *now.dropped}
+    causes = {OVERRUN, RATE, TRANSPORT, *now.dropped}
     values.update({f'dropped: {cause}': now.dropped.get(cause, 0) for cause in sorted(causes)})
     if now.failure is not None:
         values['last failure'] = f'{now.failure.cause}: {now.failure.reason}'

@@ -19,8 +19,9 @@ OVERRUN = 'overrun'
 RATE = 'rate'
 INACTIVE = 'inactive'
 INTERNAL = 'internal'
+TRANSPORT = 'transport'
 
-EXPECTED = frozenset({OVERRUN, RATE, INACTIVE})
+EXPECTED = frozenset({OVERRUN, RATE, INACTIVE, TRANSPORT})
 """Causes for which a frame is dropped though nothing failed. Every other cause is a failure."""
 
 _MOST_TIMES = 1000
@@ -46,7 +47,7 @@ class Tally:
     """The books at one moment. Counts run from the node's configuration on.
 
     Attributes:
-        received: Frames that came in.
+        received: Frames that came in, or that the middleware says it lost on the way in.
         anonymized: Published with regions obscured.
         untouched: Published as they came, since nobody was in them.
         blacked_out: Published as a black frame, since something failed.
@@ -151,6 +152,16 @@ class Intake:
             replaced = self._drop_waiting(OVERRUN)
             self._waiting = message
             return OVERRUN if replaced else ''
+
+    def lose(self, count: int) -> None:
+        """The middleware lost frames on the way in.
+
+        Args:
+            count: How many more.
+        """
+        with self._lock:
+            self._received += count
+            self._dropped[TRANSPORT] += count
 
     @property
     def has_waiting(self) -> bool:

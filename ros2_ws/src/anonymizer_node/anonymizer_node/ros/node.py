@@ -107,7 +107,7 @@ class AnonymizerNode(LifecycleNode):
         self._active_since_s: float | None = None
         self._announcer = Announcer(self)
         self.autostart: bool = self.declare_parameter('autostart', True, AUTOSTART).value
-        self._settings_parameters = SettingsParameters(self, self._change)
+        self._settings_parameters = SettingsParameters(self, self._check, self._change)
         self._reporter = Reporter(
             self, self._detector_report, lambda: self._cameras, lambda: self._active_since_s
         )
@@ -205,6 +205,10 @@ class AnonymizerNode(LifecycleNode):
         ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
         self._announcer.close()
         return ended
+
+    def _check(self, settings: Settings) -> None:
+        if self._pipeline is not None:
+            Pipeline(settings, self._pipeline.detector)  # It refuses what doesn't fit.
 
     def _change(self, settings: Settings) -> None:
         if self._pipeline is not None:

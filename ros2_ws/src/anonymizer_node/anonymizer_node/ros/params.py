@@ -75,21 +75,32 @@ def _constraints(option: Option) -> str:
 class SettingsParameters:
     """The parameters of a node that are settings."""
 
-    def __init__(self, node: Node, on_change: Callable[[Settings], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        check: Callable[[Settings], None],
+        on_change: Callable[[Settings], None],
+    ) -> None:
         """Declare every setting, with its value from the command line or a parameter file.
 
         Args:
             node: Gets the parameters.
-            on_change: Called with the new settings when live ones were set at run time, once for
+            check: Called with the new settings when live ones are to be set at run time, once for
                 a group. It may raise a `ConfigError`: the group is then refused as a whole.
+            on_change: Called with them once they are set.
         """
         self._node = node
+        self._check = check
         self._on_change = on_change
-        self._defaults = {name: default for name, (default, _) in options().items()}
+        self._defaults = {name: default for name, (default, _) in options(live=True).items()}
         self._problems: dict[str, str] = {}
-        for name, (default, option) in options().items():
+        for name, (default, option) in options(live=True).items():
             self._declare(name, default, option)
         node.add_on_set_parameters_callback(self._on_set)
+        # Others may still refuse what `_on_set` allows. Humble can't tell that they have not.
+        self._has_post_set = hasattr(node, 'add_post_set_parameters_callback')
+        if self._has_post_set:
+            node.add_post_set_parameters_callback(self._after_set)
 
     def settings(self) -> Settings:
         """The settings that the parameters hold.
@@ -146,11 +157,23 @@ class SettingsParameters:
             # With a start value still to be corrected there is nothing in force to change.
             changed = Settings.from_mapping({**self._values(), **changes})
             if not still_wrong:
-                self._on_change(changed)
+                self._check(changed)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self._problems = still_wrong
+        if not self._has_post_set:
+            self._take(changes, changed)
         return SetParametersResult(successful=True)
+
+    def _after_set(self, parameters: Iterable[Parameter]) -> None:
+        changes = [item.name for item in parameters if item.name in self._defaults]
+        if changes:
+            self._take(changes, Settings.from_mapping(self._values()))
+
+    def _take(self, changes: Iterable[str], changed: Settings) -> None:
+        for name in changes:
+            self._problems.pop(name, None)
+        if not self._problems:
+            self._on_change(changed)
 
 
 def _overrides(node: Node) -> Mapping[str, Parameter]:

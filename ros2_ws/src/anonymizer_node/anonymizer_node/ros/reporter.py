@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -75,6 +76,8 @@ class Reporter:
                 elapsed_s,
                 now_s,
                 self._active_since_s(),
+                # By the name before remapping, for rclpy applies the rules to it.
+                strangers(name, self._node.get_publishers_info_by_topic(plan.output)),
             )
             array.status.append(camera_status(report, name))
         self._before = tallies
@@ -89,3 +92,17 @@ def types_offered(node: Node, topic: str) -> list[str]:
         topic: Resolved name.
     """
     return [info.topic_type for info in node.get_publishers_info_by_topic(topic)]
+
+
+def strangers(own_name: str, publishers: Iterable[Any]) -> list[str]:
+    """The nodes that publish on an output topic beside ours, by full name.
+
+    Args:
+        own_name: Full name of our node, which has one publisher there at most. A second one under
+            this name is another process's.
+        publishers: As `get_publishers_info_by_topic` gives them.
+    """
+    names = [f'{info.node_namespace.rstrip("/")}/{info.node_name}' for info in publishers]
+    if own_name in names:
+        names.remove(own_name)
+    return sorted(set(names))

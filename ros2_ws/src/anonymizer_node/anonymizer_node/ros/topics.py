@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,7 @@ def plan_cameras(
             '["/front/image_raw"].'
         )
     actions = settings.actions()
+    _refuse_idle_actions(actions, [remap(topic) for topic in settings.input_topics])
     plans: list[CameraPlan] = []
     infos: set[str] = set()
     for topic in settings.input_topics:
@@ -82,12 +83,8 @@ def plan_cameras(
         output = settings.output_prefix.rstrip('/') + name
         info = _info_beside(name, type_name)
         info_output = settings.output_prefix.rstrip('/') + remap(info)
-        if remap(info_output) == remap(info):
-            raise ConfigError(
-                f'Output topic {remap(info)!r} is an input topic too; take back the remapping.'
-            )
-        first = info not in infos
-        infos.add(info)
+        first = remap(info) not in infos
+        infos.add(remap(info))
         plans.append(
             CameraPlan(
                 input=expand(topic),
@@ -102,6 +99,7 @@ def plan_cameras(
     if not plans:
         raise ConfigError('topic_actions drops every topic of input_topics; nothing is left to do.')
     _refuse_loops(plans, settings.output_prefix.rstrip('/'))
+    _refuse_info_collisions(plans, remap)
     return tuple(plans)
 
 
@@ -147,6 +145,40 @@ def _info_beside(topic: str, type_name: str) -> str:
     if type_name == COMPRESSED and suffix in TYPE_OF_SUFFIX:
         topic = image
     return topic.rpartition('/')[0] + '/camera_info'
+
+
+def _refuse_idle_actions(actions: Iterable[str], inputs: Sequence[str]) -> None:
+    """Raises: ConfigError: If an action is for a topic that the node doesn't read."""
+    for topic in actions:
+        if topic not in inputs:
+            raise ConfigError(
+                f'topic_actions has no effect in the node for {topic!r}, which is none of the '
+                f'input_topics {list(inputs)}; take it out.'
+            )
+
+
+def _refuse_info_collisions(plans: Sequence[CameraPlan], remap: Callable[[str], str]) -> None:
+    """Raises: ConfigError: If a camera_info topic is an image's, or two go out as one."""
+    infos = [remap(plan.info) for plan in plans if plan.info]
+    outputs = [remap(plan.info_output) for plan in plans if plan.info]
+    images_in = [plan.input_name for plan in plans]
+    images_out = [plan.output_name for plan in plans]
+    for name in outputs:
+        if name in infos or name in images_in:
+            raise ConfigError(
+                f'Output topic {name!r} is an input topic too; take back the remapping.'
+            )
+        if name in images_out or outputs.count(name) > 1:
+            raise ConfigError(
+                f'Topic {name!r} would get a camera_info and something else; take back the '
+                'remapping that makes them one.'
+            )
+    for name in infos:
+        if name in images_in or name in images_out:
+            raise ConfigError(
+                f"Topic {name!r} is an image's and the camera_info of one; take back the "
+                'remapping or rename the topic.'
+            )
 
 
 def _refuse_loops(plans: Sequence[CameraPlan], prefix: str) -> None:
