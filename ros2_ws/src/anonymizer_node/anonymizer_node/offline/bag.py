@@ -79,7 +79,7 @@ class BagReport:
 
     Attributes:
         source: Name of the input.
-        model: name, sha256, family and provider of the detector.
+        model: name, sha256, family (and how it was told) and provider of the detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
     """
@@ -131,6 +131,7 @@ def anonymize_bag(
     settings: Settings,
     detector: Detector | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
 
@@ -140,6 +141,7 @@ def anonymize_bag(
         settings: How.
         detector: In place of the one that the settings name.
         progress: Called after every message.
+        notice: Gets sentences for the user while the model is loaded.
 
     Returns:
         What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
@@ -153,7 +155,7 @@ def anonymize_bag(
     _check_apart(source, target)
     with BagReader(source) as reader:
         plans = plan(reader, settings)
-        detector = detector or load_detector(settings)
+        detector = detector or load_detector(settings, notice)
         job = _Job(reader, plans, Pipeline(settings, detector), source.name)
         with BagWriter(target, reader.storage, reader.version) as writer:
             job.run(writer, progress)
@@ -299,5 +301,6 @@ def described(detector: Any) -> dict[str, str]:
         'name': getattr(model, 'name', type(detector).__name__),
         'sha256': getattr(model, 'sha256', ''),
         'family': getattr(detector, 'family', ''),
+        'family_reason': getattr(detector, 'family_reason', ''),
         'provider': getattr(detector, 'provider', ''),
     }
