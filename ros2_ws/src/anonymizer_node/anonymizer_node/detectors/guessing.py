@@ -121,7 +121,11 @@ def _fitted(family: Family, probe: Probe, kind: str) -> Fit:
 
 
 def _described(graph: GraphInfo) -> str:
+    def sizes(shape: tuple[object, ...]) -> str:
+        # Exporters write whole formulas for free sizes.
+        return ', '.join(str(size) if isinstance(size, int) else '?' for size in shape)
+
     def listed(items: tuple[tuple[str, str, tuple[object, ...]], ...]) -> str:
-        return ', '.join(f'{name} {list(shape)}' for name, _, shape in items[:12]) or 'nothing'
+        return ', '.join(f'{name} ({sizes(shape)})' for name, _, shape in items[:12]) or 'nothing'
 
     return f'It takes {listed(graph.inputs)} and gives {listed(graph.outputs)}.'
