@@ -23,7 +23,7 @@ def detector(monkeypatch):
     """In place of the model, a detector that sees what is bright."""
     asked = []
 
-    def load(settings):
+    def load(settings, notice):
         asked.append(settings)
         return BrightDetector()
 
@@ -194,7 +194,7 @@ def test_a_sound_onnx_that_is_no_detector_is_2(source, tmp_path, capsys):
 
 
 def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
-    def interrupt(settings):
+    def interrupt(settings, notice):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(job, 'load_detector', interrupt)

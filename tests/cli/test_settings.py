@@ -14,6 +14,8 @@ OF_RECORDINGS = {
 OTHER = {
     'input_topics': ('/a', '/b'),
     'model': 'own.onnx',
+    'family': 'yolov8',
+    'engine_cache': '/var/cache/engines',
     'providers': ('cpu',),
     'threads': 3,
     'input_size': 640,

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from anonymizer_node.core.errors import DetectorError
-from anonymizer_node.detectors import nanodet
-from anonymizer_node.detectors.families import GraphInfo
-from anonymizer_node.detectors.nanodet import BINS, STRIDES, decode
+from anonymizer_node.detectors.family import GraphInfo, Misfit, Probe, Size
+from anonymizer_node.detectors.nanodet import NANODET, NANODET_PLUS, PLUS_STRIDES, STRIDES
 
 WIDTH, HEIGHT = 96, 64
+BINS = 11
 GRIDS = [(HEIGHT // stride, WIDTH // stride) for stride in STRIDES]
 
 
@@ -15,6 +15,10 @@ def outputs(classes=1, dtype=np.float32):
     scores = [np.zeros((1, rows * columns, classes), dtype) for rows, columns in GRIDS]
     sides = [np.zeros((1, rows * columns, 4 * BINS), dtype) for rows, columns in GRIDS]
     return scores + sides
+
+
+def decode(arrays, width, height, threshold):
+    return NANODET.decode(arrays, Size(width, height), threshold, 1)
 
 
 def put(arrays, level, row, column, score, sides, class_id=0):
@@ -138,7 +142,7 @@ def test_outputs_of_the_wrong_shape_are_refused(index, change):
 def test_another_number_of_bins_is_refused(width):
     arrays = outputs()
     arrays[4] = np.zeros((1, arrays[4].shape[1], width), np.float32)
-    with pytest.raises(DetectorError, match='stride 16'):
+    with pytest.raises(DetectorError, match='expected'):
         decode(arrays, WIDTH, HEIGHT, 0.25)
 
 
@@ -156,37 +160,93 @@ def test_other_precisions_do(dtype):
     assert scores.dtype == np.float32
 
 
-def test_preparing_copies_nothing():
-    canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    ready = nanodet.prepare(canvas)
-    assert ready.shape == (1, HEIGHT, WIDTH, 3)
-    assert np.shares_memory(ready, canvas)
+# --- One output, as the official exports have it
 
 
-INPUT = ('image', 'tensor(uint8)', (1, 'height', 'width', 3))
-SCORE = ('score', 'tensor(float)', (1, None, 1))
-BOX = ('box', 'tensor(float)', (1, 'n', 44))
-
-
-def test_the_contract_fits():
-    assert nanodet.misfit(GraphInfo((INPUT,), (SCORE,) * 3 + (BOX,) * 3, {})) == ''
+def one_output(strides, width, height, classes, bins):
+    cells = [(-(-height // stride), -(-width // stride)) for stride in strides]
+    count = sum(rows * columns for rows, columns in cells)
+    return cells, np.zeros((1, count, classes + 4 * bins), np.float32)
 
 
 @pytest.mark.parametrize(
-    ('inputs', 'outputs', 'said'),
+    ('family', 'strides', 'middle'), [(NANODET, STRIDES, 0.5), (NANODET_PLUS, PLUS_STRIDES, 0.0)]
+)
+@pytest.mark.parametrize('bins', [8, 11])
+@pytest.mark.parametrize(('width', 'height'), [(96, 64), (160, 96), (96, 160)])
+def test_one_output_holds_all_strides_one_after_the_other(
+    family, strides, middle, bins, width, height
+):
+    cells, output = one_output(strides, width, height, 80, bins)
+    first, expected = 0, []
+    for stride, (rows, columns) in zip(strides, cells, strict=True):
+        row, column = rows - 1, columns - 1
+        anchor = first + row * columns + column
+        output[0, anchor, 3] = 0.5
+        logits = np.full((4, bins), -1e3)
+        logits[:, 2] = 0
+        output[0, anchor, 80:] = logits.ravel()
+        x, y = (column + middle) * stride, (row + middle) * stride
+        expected.append([x - 2 * stride, y - 2 * stride, x + 2 * stride, y + 2 * stride])
+        first += rows * columns
+    xyxy, scores, ids = family.decode([output], Size(width, height), 0.25, 80)
+    np.testing.assert_allclose(xyxy, expected, rtol=1e-6)
+    assert scores.tolist() == [0.5] * len(strides)
+    assert ids.tolist() == [3] * len(strides)
+
+
+# --- What is of the family, and what isn't
+
+
+def probe(*arrays, names=('person',), width=WIDTH, height=HEIGHT):
+    named = {f'out{index}': array for index, array in enumerate(arrays)}
+    return Probe(GraphInfo((), (), {}), Size(width, height), named, names)
+
+
+def test_the_embedded_contract_fits():
+    fit = NANODET.fit(probe(*outputs()))
+    assert fit.outputs == tuple(f'out{index}' for index in range(6))
+    assert fit.classes == 1
+
+
+def test_outputs_in_turn_are_put_in_order():
+    blocked = outputs()
+    in_turn = [blocked[index] for index in (0, 3, 1, 4, 2, 5)]
+    fit = NANODET.fit(probe(*in_turn))
+    assert fit.outputs == ('out0', 'out2', 'out4', 'out1', 'out3', 'out5')
+
+
+@pytest.mark.parametrize('bins', [8, 11])
+def test_one_output_of_coco_needs_no_names(bins):
+    for family, strides in ((NANODET, STRIDES), (NANODET_PLUS, PLUS_STRIDES)):
+        _, output = one_output(strides, WIDTH, HEIGHT, 80, bins)
+        assert family.fit(probe(output, names=())).classes == 80
+
+
+SCORES, BOXES = outputs()[:3], outputs()[3:]
+
+
+@pytest.mark.parametrize(
+    ('arrays', 'said'),
     [
-        ((), (SCORE,) * 3 + (BOX,) * 3, '0 inputs'),
-        ((INPUT, INPUT), (SCORE,) * 3 + (BOX,) * 3, '2 inputs'),
-        ((INPUT,), (), '0 outputs'),
-        ((INPUT,), (SCORE,) * 3, '3 outputs'),
-        ((INPUT,), (BOX,) * 3 + (SCORE,) * 3, 'box output'),
-        ((INPUT,), (SCORE,) * 3 + (('b', 'tensor(float)', (1, 4)),) * 3, 'box output'),
-        ((INPUT,), (('s', 'tensor(float)', (1, None)),) * 3 + (BOX,) * 3, 'score output'),
-        ((('x', 'tensor(float)', (1, 'h', 'w', 3)),), (SCORE,) * 3 + (BOX,) * 3, 'uint8'),
-        ((('x', 'tensor(uint8)', (1, 3, 'h', 'w')),), (SCORE,) * 3 + (BOX,) * 3, 'width, 3'),
-        ((('x', 'tensor(uint8)', ()),), (SCORE,) * 3 + (BOX,) * 3, 'uint8'),
-        ((('x', 'tensor(uint8)', (1, 320, 320, 3)),), (SCORE,) * 3 + (BOX,) * 3, 'fixed'),
+        ((), '0 outputs'),
+        (SCORES, '3 outputs'),
+        (BOXES + SCORES, 'not 4 times its bins'),
+        (SCORES + SCORES, 'not 4 times its bins'),
+        ([array[0] for array in outputs()], 'not (1, N, ...)'),
+        ([array[:, 1:] for array in outputs()], 'score output'),
+        (SCORES + [array[:, 1:] for array in BOXES], 'box output'),
+        (outputs(classes=2), '2 classes'),
     ],
 )
-def test_what_does_not_fit_is_said(inputs, outputs, said):
-    assert said in nanodet.misfit(GraphInfo(tuple(inputs), tuple(outputs), {}))
+def test_what_does_not_fit_is_said(arrays, said):
+    with pytest.raises(Misfit) as raised:
+        NANODET.fit(probe(*arrays))
+    assert said in str(raised.value)
+
+
+def test_plus_and_the_older_one_are_told_apart_by_their_cells():
+    for family, strides in ((NANODET, PLUS_STRIDES), (NANODET_PLUS, STRIDES)):
+        _, output = one_output(strides, WIDTH, HEIGHT, 80, 8)
+        with pytest.raises(Misfit, match='cells of the strides'):
+            family.fit(probe(output, names=()))

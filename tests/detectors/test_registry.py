@@ -88,6 +88,23 @@ def test_a_path_is_a_model_of_one_s_own(tmp_path, monkeypatch):
     assert resolve('~/tiny.onnx', {}).path == tmp_path / 'tiny.onnx'
 
 
+def test_class_names_may_lie_beside_a_model_of_one_s_own(tmp_path):
+    write(tmp_path)
+    (tmp_path / 'tiny.names').write_text('person\n traffic light\r\n\n', encoding='utf-8')
+    assert resolve(str(tmp_path / 'tiny.onnx'), {}).classes == ('person', 'traffic light')
+    registry = load_registry(tmp_path / 'models.yaml')
+    assert resolve('tiny', registry).classes == ('person', 'dog')
+
+
+@pytest.mark.parametrize('content', [b'person\n\ndog\n', b'\xff\xfe\x00'])
+def test_class_names_that_can_not_be_read_are_refused(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / 'tiny.names').write_bytes(content)
+    with pytest.raises(ModelError) as raised:
+        resolve(str(tmp_path / 'tiny.onnx'), {})
+    assert 'tiny.names' in str(raised.value)
+
+
 @pytest.mark.parametrize('name', ['absent.onnx', 'folder.onnx'])
 def test_a_path_that_is_no_file_is_refused(tmp_path, name):
     (tmp_path / 'folder.onnx').mkdir()

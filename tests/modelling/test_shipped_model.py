@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 
 from anonymizer_node.core.errors import ModelError
-from anonymizer_node.detectors import nanodet as family
+from anonymizer_node.detectors.family import Size
+from anonymizer_node.detectors.nanodet import NANODET, STRIDES
 from anonymizer_node.detectors.registry import load_registry, resolve
 from anonymizer_node.modelling import checks, nanodet, pictures
 from anonymizer_node.modelling.build import INT8
@@ -79,7 +80,7 @@ def test_it_asks_for_no_operators_but_onnxs_own(shipped):
 def test_any_multiple_of_the_stride_goes_in(session, height, width):
     outputs = session.run(None, {'image': np.full((1, height, width, 3), 90, np.uint8)})
     for index, output in enumerate(outputs):
-        stride = family.STRIDES[index % 3]
+        stride = STRIDES[index % 3]
         assert output.shape == (1, height // stride * (width // stride), 1 if index < 3 else 44)
         assert output.dtype == np.float32
         assert np.isfinite(output).all()
@@ -110,7 +111,7 @@ def test_it_finds_a_person_and_not_the_wall(session):
     data = pytest.importorskip('skimage.data', reason='the picture comes with scikit-image')
     picture = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
     outputs = session.run(None, {'image': cv2.resize(picture, (416, 416))[None]})
-    boxes, scores, _ = family.decode(outputs, 416, 416, 0.25)
+    boxes, scores, _ = NANODET.decode(outputs, Size(416, 416), 0.25, 1)
     left, top, right, bottom = boxes[scores.argmax()]
     assert scores.max() > 0.5
     # Her face is around (182, 100); the box has to reach above and below it.

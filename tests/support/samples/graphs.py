@@ -24,7 +24,9 @@ BINS = 11
 STRIDES = (8, 16, 32)
 
 
-class _Graph:
+class Graph:
+    """Nodes and constants, one after the other."""
+
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
@@ -70,7 +72,7 @@ def painted_nanodet(
         every: Step of stride 8's grid; another than 8 gives the wrong number of rows.
         metadata: Of the graph; by default it names family and class.
     """
-    graph = _Graph()
+    graph = Graph()
     scores, boxes = [], []
     for stride in STRIDES:
         step = every if stride == 8 else stride
@@ -92,7 +94,7 @@ def painted_nanodet(
         name = f'box_{stride}'
         graph.add('Concat', *sides, axis=2, output=name)
         boxes.append(name)
-    return _model(
+    return model_of(
         graph,
         [helper.make_tensor_value_info('image', TensorProto.UINT8, [1, 'height', 'width', 3])],
         [
@@ -111,9 +113,9 @@ def painted_nanodet(
 
 def doubler(metadata: dict[str, str] | None = None) -> bytes:
     """A sound graph that is no detector."""
-    graph = _Graph()
+    graph = Graph()
     graph.add('Add', 'x', 'x', output='y')
-    return _model(
+    return model_of(
         graph,
         [helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 4])],
         [helper.make_tensor_value_info('y', TensorProto.FLOAT, [1, 4])],
@@ -125,12 +127,12 @@ def shaped(
     inputs: list[tuple[int, list[Any]]], outputs: list[list[Any]], metadata: dict[str, str]
 ) -> bytes:
     """A graph of constants that only has the given inputs (type, shape) and output shapes."""
-    graph = _Graph()
+    graph = Graph()
     for index, shape in enumerate(outputs):
         sizes = [size if isinstance(size, int) else 1 for size in shape]
         constant = graph.constant(np.zeros(sizes, np.float32))
         graph.add('Identity', constant, output=f'out{index}')
-    return _model(
+    return model_of(
         graph,
         [
             helper.make_tensor_value_info(f'in{index}', kind, shape)
@@ -144,7 +146,7 @@ def shaped(
     )
 
 
-def _model(graph: _Graph, inputs: list, outputs: list, metadata: dict[str, str]) -> bytes:
+def model_of(graph: Graph, inputs: list, outputs: list, metadata: dict[str, str]) -> bytes:
     built = helper.make_graph(graph.nodes, 'tiny', inputs, outputs, graph.constants)
     model = helper.make_model(built, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
     helper.set_model_props(model, metadata)

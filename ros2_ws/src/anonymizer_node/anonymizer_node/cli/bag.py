@@ -39,6 +39,7 @@ def main(args: argparse.Namespace) -> int:
             args.target,
             settings,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            notice=lambda text: console.print(text, markup=False),
         )
     console.print(summary(report))
     for name, topic in report.topics.items():

@@ -73,12 +73,21 @@ class Settings:
     model: str = _setting(
         'person_nanodet_int8', 'Detector: a name from models.yaml, or a path to an ONNX file.'
     )
+    family: str = _setting(
+        '',
+        'How the outputs of a model of your own are read, such as yolov8; empty: as the model '
+        'says, or guessed from its graph.',
+    )
     providers: tuple[str, ...] = _setting(
         PROVIDERS,
         'What may run the detector, in order of preference; what is absent is passed over.',
         choices=PROVIDERS,
     )
     threads: int = _setting(2, 'Threads of the detector on a CPU.', low=1, high=256)
+    engine_cache: str = _setting(
+        '',
+        'Folder that keeps the engines TensorRT builds; empty: in the cache folder of the user.',
+    )
     input_size: int = _setting(
         512,
         "Longer side of the detector's input; more finds smaller people and costs time.",

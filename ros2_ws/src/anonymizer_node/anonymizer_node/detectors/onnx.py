@@ -2,84 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
-from anonymizer_node.core.datatypes import Detections, Frame, UInt8Array
-from anonymizer_node.core.encodings import resized_bgr
+from anonymizer_node.core.datatypes import Detections, Frame
 from anonymizer_node.core.errors import DetectorError, ModelError
-from anonymizer_node.core.geometry import Letterbox, nms
-from anonymizer_node.detectors.families import FAMILIES, GraphInfo
+from anonymizer_node.core.geometry import STRIDE, Letterbox, nms
+from anonymizer_node.detectors import providers as running
+from anonymizer_node.detectors.families import FAMILIES
+from anonymizer_node.detectors.family import STRETCH, Decoded, GraphInfo, Misfit, Probe, Size
+from anonymizer_node.detectors.guessing import identify, named_family
+from anonymizer_node.detectors.inputs import GraphInput, Preprocessor, place, read_input
+from anonymizer_node.detectors.names import declared
 from anonymizer_node.detectors.registry import ModelFile
+from anonymizer_node.detectors.shapes import with_shape
 
-PROVIDER_NAMES = {
-    'tensorrt': 'TensorrtExecutionProvider',
-    'cuda': 'CUDAExecutionProvider',
-    'cpu': 'CPUExecutionProvider',
-}
+PROVIDER_NAMES = running.PROVIDER_NAMES
+Notice = Callable[[str], None]
 
 
 class OnnxDetector:
-    """A detector from an ONNX file.
+    """A detector from an ONNX file. Not thread-safe.
 
     Attributes:
         model: The file in use.
         family: Key of `FAMILIES`.
+        family_reason: How the family was told, a sentence for the user.
         names: Class names by id.
         provider: What runs it: `tensorrt`, `cuda` or `cpu`.
+        input_size: Longer side of the input in pixels: the graph's own if that is fixed.
     """
 
     def __init__(
-        self, model: ModelFile, providers: Sequence[str], threads: int, input_size: int
+        self,
+        model: ModelFile,
+        providers: Sequence[str],
+        threads: int,
+        input_size: int,
+        *,
+        family: str = '',
+        engine_cache: str = '',
+        notice: Notice | None = None,
     ) -> None:
-        """Load a model.
+        """Load a model, and try it once on a picture of zeros.
 
         Args:
             model: Read and identified.
             providers: In order of preference; absent ones are passed over.
             threads: Of the CPU provider.
-            input_size: Longer side of the input, pixels.
+            input_size: Longer side of the input where the graph leaves it free, pixels.
+            family: Key of `FAMILIES`; '': as the model says, or guessed.
+            engine_cache: Folder of TensorRT's engines; '': in the user's cache folder.
+            notice: Gets sentences for the user: that something takes minutes, or that a provider
+                which was asked for did not start.
 
         Raises:
             ModelError: If the file is no ONNX graph, not of its family, or nothing can run it.
         """
         self.model = model
-        self._input_size = input_size
-        self._session = _session(model, providers, threads)
-        by_name = {name: key for key, name in PROVIDER_NAMES.items()}
-        self.provider = by_name[self._session.get_providers()[0]]
-        graph = _graph_info(self._session)
-        self.family = _family_of(model, graph)
-        self._family = FAMILIES[self.family]
-        classes = model.classes or tuple(
-            name.strip() for name in graph.metadata.get('classes', '').split(',') if name.strip()
-        )
-        if not classes:
-            raise ModelError(
-                f'{str(model.path)!r} does not say which classes it detects; add them to its '
-                'metadata under "classes", or to models.yaml.'
+        path = str(model.path)
+        keys = running.chosen(providers, onnxruntime.get_available_providers())
+        content, graph, takes = _inspected(model)
+        self._takes = takes
+        self._stride = _stride(graph.metadata)
+        self.input_size = max(takes.size) if takes.size else input_size
+        plan = None
+        if 'tensorrt' in keys:
+            otherwise = f'-of-onnxruntime-{onnxruntime.__version__}'
+            version = running.tensorrt_version(otherwise)
+            plan = running.tensorrt_plan(
+                content, model.sha256, version, takes, input_size, engine_cache
             )
-        self.names = classes
-        self._input_name = graph.inputs[0][0]
-        self._canvas: UInt8Array = np.zeros((0, 0, 3), np.uint8)
+        self._session, self.provider = _opened(
+            path, content, keys, threads, plan, notice or (lambda text: None)
+        )
+        named, said_by = named_family(path, family, model.family, graph.metadata)
+        try:
+            probe = self._probed(graph)
+            found = identify(path, probe, takes.kind, named, said_by)
+        except ModelError as error:
+            if takes.batch in (None, 1):
+                raise
+            raise _batch_error(path, takes.batch) from error
+        if takes.batch not in (None, 1) and not FAMILIES[found.family].placeholder_shape:
+            raise _batch_error(path, takes.batch)
+        self.family, self.family_reason, self.names = found.family, found.reason, found.names
+        self._family = FAMILIES[found.family]
+        self._outputs, self._classes = list(found.fit.outputs), found.fit.classes
+        how = self._family.preprocessing
+        self._preprocessor = Preprocessor(how, takes.kind, takes.channels_last)
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        box = Letterbox.fit(frame.width, frame.height, self._input_size)
-        picture = self._family.prepare(self._letterboxed(frame, box))
+        box = self._place(frame.width, frame.height, self._family.preprocessing.placement)
+        size = Size(box.input_width, box.input_height)
+        feeds = self._takes.feeds(self._preprocessor(frame, box), size)
         try:
-            outputs = self._session.run(None, {self._input_name: picture})
+            answer = self._session.run(self._outputs, feeds)
         except Exception as error:  # onnxruntime raises its own types, straight from Exception.
             raise DetectorError(f'The model failed on a frame: {error}') from error
-        xyxy, scores, class_ids = self._family.decode(
-            outputs, box.input_width, box.input_height, score_threshold
+        if any(array.dtype == np.float16 for array in answer):
+            # What the graph computed as this threshold is the nearest number of half precision.
+            score_threshold = min(score_threshold, float(np.float16(score_threshold)))
+        found = self._family.decode(
+            [_single(array) for array in answer], size, score_threshold, self._classes
         )
+        return self._in_frame(found, frame, box)
+
+    def _place(self, width: int, height: int, placement: str) -> Letterbox:
+        return place(width, height, placement, self.input_size, self._takes.size, self._stride)
+
+    def _in_frame(self, found: Decoded, frame: Frame, box: Letterbox) -> Detections:
+        """Candidates as detections: in pixels of the frame, after NMS."""
+        xyxy, scores, class_ids = found
+        if not np.isfinite(xyxy).all():
+            raise DetectorError('The model answered with a box that is not finite.')
+        if (xyxy[:, 2:] < xyxy[:, :2] - 1).any():
+            raise DetectorError(
+                'The model answered with a box turned inside out; it is of another family than '
+                f'{self.family}, or was exported another way.'
+            )
         in_frame = box.to_frame(xyxy)
-        # A box that lies in the letterbox's padding alone is about nothing in the frame. What is
-        # no box at all (NaN, no size) stays: it is not for here to take it for nobody.
+        # A box that lies in the letterbox's padding alone is about nothing in the frame. One
+        # without size stays: it is not for here to take it for nobody.
         beside = (
             (in_frame[:, 2:] <= 0).any(axis=1)
             | (in_frame[:, 0] >= frame.width)
@@ -87,59 +137,68 @@ class OnnxDetector:
         )
         keep = ~beside
         in_frame, scores, class_ids = in_frame[keep], scores[keep], class_ids[keep]
-        best = nms(in_frame, scores, self._family.NMS_IOU, class_ids)
+        if self._family.nms_iou is None:
+            best = np.argsort(-scores, kind='stable')
+        else:
+            best = nms(in_frame, scores, self._family.nms_iou, class_ids)
         return Detections(
             in_frame[best].astype(np.float32), scores[best], class_ids[best], self.names
         )
 
-    def _letterboxed(self, frame: Frame, box: Letterbox) -> UInt8Array:
-        """The frame in the middle of black, (input height, input width, 3) uint8 BGR, reused."""
-        if self._canvas.shape[:2] != (box.input_height, box.input_width):
-            self._canvas = np.zeros((box.input_height, box.input_width, 3), np.uint8)
-        canvas = self._canvas
-        below, right = box.top + box.height, box.left + box.width
-        canvas[: box.top] = canvas[below:] = 0
-        canvas[:, : box.left] = canvas[:, right:] = 0
-        canvas[box.top : below, box.left : right] = resized_bgr(
-            frame.pixels, frame.encoding, box.width, box.height
-        )
-        return canvas
+    def _probed(self, graph: GraphInfo) -> Probe:
+        """What the graph answers to a picture of zeros as large as a 4:3 frame's will be."""
+        takes = self._takes
+        box = self._place(4, 3, STRETCH)
+        size = Size(box.input_width, box.input_height)
+        names = [name for name, _, _ in graph.outputs]
+        try:
+            answer = self._session.run(names, takes.feeds(takes.zeros(size), size))
+        except Exception as error:  # onnxruntime raises its own types, straight from Exception.
+            raise ModelError(
+                f'{str(self.model.path)!r} does not run on a picture of '
+                f'{size.width}x{size.height}: {error} Set input_size to what it was exported '
+                'with, or export it with that size fixed.'
+            ) from error
+        outputs = {
+            name: _single(array)
+            for name, array in zip(names, answer, strict=True)
+            if isinstance(array, np.ndarray)
+        }
+        known = declared(self.model.classes, graph.metadata)
+        return Probe(graph, size, outputs, known, bool(takes.size_name))
 
 
-def _session(
-    model: ModelFile, providers: Sequence[str], threads: int
-) -> onnxruntime.InferenceSession:
-    available = onnxruntime.get_available_providers()
-    wanted = [PROVIDER_NAMES[name] for name in providers if PROVIDER_NAMES[name] in available]
-    if not wanted:
-        raise ModelError(
-            f'None of the providers {", ".join(providers)} is in this onnxruntime, which has '
-            f'{", ".join(available)}; add "cpu" to providers or install the onnxruntime for it.'
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Threads that spin between two frames take the cores from DDS and the codecs.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+def _inspected(model: ModelFile) -> tuple[bytes, GraphInfo, GraphInput]:
+    """A model's bytes, with a batch that isn't 1 freed, and what its graph and input are."""
+    path = str(model.path)
+    content = model.content
+    graph = _declared(path, content)
     try:
-        session = onnxruntime.InferenceSession(model.content, options, providers=wanted)
+        takes = read_input(graph)
+        if takes.batch not in (None, 1):
+            shape = (1, None, None, 3) if takes.channels_last else (1, 3, None, None)
+            content = with_shape(content, takes.name, shape)
+            try:
+                graph = _declared(path, content)
+                takes = replace(read_input(graph), batch=takes.batch)
+            except ModelError as error:
+                raise _batch_error(path, takes.batch) from error
+    except Misfit as misfit:
+        raise ModelError(f'{path!r} is no detector of a known family, since {misfit}.') from misfit
+    return content, graph, takes
+
+
+def _declared(path: str, content: bytes) -> GraphInfo:
+    """What a file declares; nothing is optimised for it, so that it is quick."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=[PROVIDER_NAMES['cpu']])
     except Exception as error:  # onnxruntime raises its own types, straight from Exception.
-        raise ModelError(
-            f'{str(model.path)!r} can not be loaded as an ONNX model: {error} '
-            'Name one that "anonymize model list" shows, or the path of a whole ONNX file.'
-        ) from error
-    # onnxruntime falls back to the CPU without a word; that is fine only if it was allowed.
-    in_force = session.get_providers()[0]
-    if in_force not in wanted:
-        raise ModelError(
-            f'The model runs on {in_force}, though only {", ".join(providers)} was allowed; '
-            'add "cpu" to providers to accept that.'
-        )
-    return session
+        raise _unloadable(path, error) from error
 
-
-def _graph_info(session: onnxruntime.InferenceSession) -> GraphInfo:
     def described(items: Sequence[Any]) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
         return tuple((item.name, item.type, tuple(item.shape)) for item in items)
 
@@ -150,23 +209,63 @@ def _graph_info(session: onnxruntime.InferenceSession) -> GraphInfo:
     )
 
 
-def _family_of(model: ModelFile, graph: GraphInfo) -> str:
-    """The family that is named, by models.yaml or the graph's metadata, or else the one it fits.
+def _opened(
+    path: str,
+    content: bytes,
+    keys: Sequence[str],
+    threads: int,
+    plan: running.TensorRtPlan | None,
+    notice: Notice,
+) -> tuple[onnxruntime.InferenceSession, str]:
+    """A session on the first provider that starts, and which that is."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin between two frames take the cores from DDS and the codecs.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    for first, key in enumerate(keys):
+        asked = keys[first:]
+        if key == 'tensorrt' and plan is not None and not plan.is_built:
+            running.make_folder(plan.folder)
+            notice(running.building(path, plan))
+        try:
+            # Its own fallback prints, goes on with providers that nobody asked for, and would
+            # do so again in the midst of a run.
+            session = onnxruntime.InferenceSession(
+                content, options, providers=running.with_options(asked, plan), enable_fallback=0
+            )
+        except Exception as error:  # onnxruntime raises its own types, straight from Exception.
+            if asked[1:]:
+                notice(f'The provider {key} did not start: {error} Going on with {asked[1]}.')
+                continue
+            raise _unloadable(path, error) from error
+        provider = running.in_force(session.get_providers(), asked)
+        if provider != key:
+            notice(f'The provider {key} did not start; {path!r} runs on {provider}.')
+        return session, provider
+    raise AssertionError('keys is never empty')
 
-    Raises:
-        ModelError: If it fits none, or not the one named.
-    """
-    named = model.family or graph.metadata.get('family', '')
-    if named and named not in FAMILIES:
-        raise ModelError(
-            f'{str(model.path)!r} is said to be of family {named!r}, which is unknown; '
-            f'known are {", ".join(FAMILIES)}.'
-        )
-    misfits = {
-        name: FAMILIES[name].misfit(graph) for name in ([named] if named else list(FAMILIES))
-    }
-    for name, misfit in misfits.items():
-        if not misfit:
-            return name
-    said = '; '.join(f'not {name}, since {misfit}' for name, misfit in misfits.items())
-    raise ModelError(f'{str(model.path)!r} is no detector of a known family: {said}.')
+
+def _stride(metadata: Mapping[str, str]) -> int:
+    """What a free input's sides must be multiples of; Ultralytics says so of its P6 models."""
+    said = metadata.get('stride', '')
+    return int(said) if said.isdigit() and STRIDE < int(said) <= 256 else STRIDE
+
+
+def _single(array: NDArray[Any]) -> NDArray[Any]:
+    """Floats of any precision as float32; integers stay."""
+    return array.astype(np.float32, copy=False) if array.dtype.kind == 'f' else array
+
+
+def _unloadable(path: str, error: Exception) -> ModelError:
+    return ModelError(
+        f'{path!r} can not be loaded as an ONNX model: {error} '
+        'Name one that "anonymize model list" shows, or the path of a whole ONNX file.'
+    )
+
+
+def _batch_error(path: str, batch: int | None) -> ModelError:
+    return ModelError(
+        f'{path!r} takes {batch} pictures at a time; export it for one, or with a free batch.'
+    )

@@ -102,7 +102,8 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
     """Read the file that a setting `model` means, and check that it is the known one.
 
     Args:
-        model: A name from models.yaml, or a path that ends in .onnx.
+        model: A name from models.yaml, or a path that ends in .onnx. A file beside that one, with
+            the same name but .names at its end, has its classes' names, one a line.
         registry: In place of the shipped one.
 
     Raises:
@@ -111,7 +112,7 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
     if model.endswith('.onnx'):
         path = Path(model).expanduser()
         content = _content(path)
-        return ModelFile(path.stem, path, _sha256(content), '', (), content)
+        return ModelFile(path.stem, path, _sha256(content), '', _names_beside(path), content)
     known = load_registry() if registry is None else registry
     if model not in known:
         raise ModelError(
@@ -127,6 +128,28 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
             'it is damaged or was altered. Restore it, or give it as a path if it is your own.'
         )
     return ModelFile(model, entry.path, sha256, entry.family, entry.classes, content)
+
+
+def _names_beside(path: Path) -> tuple[str, ...]:
+    """The class names in the `.names` file beside a model, none if there is no such file."""
+    beside = path.with_suffix('.names')
+    if not beside.exists():
+        return ()
+    try:
+        names = tuple(line.strip() for line in beside.read_text(encoding='utf-8').splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f'The class names in {str(beside)!r} can not be read ({error}); '
+            'write them one a line, in UTF-8.'
+        ) from error
+    while names and not names[-1]:
+        names = names[:-1]
+    if not all(names):
+        raise ModelError(
+            f'Line {names.index("") + 1} of {str(beside)!r} is empty; a class of no name has to be '
+            'called something, or all after it are off by one.'
+        )
+    return names
 
 
 def _content(path: Path) -> bytes:

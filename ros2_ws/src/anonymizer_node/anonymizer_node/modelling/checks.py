@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import UInt8Array
 from anonymizer_node.core.errors import InputError, ModelError
 from anonymizer_node.core.geometry import iou
-from anonymizer_node.detectors import nanodet as family
+from anonymizer_node.detectors.family import Size
+from anonymizer_node.detectors.nanodet import NANODET
 from anonymizer_node.modelling.nanodet import MEAN_BGR, STD_BGR
 from anonymizer_node.modelling.quantize import fused_convolutions
 
@@ -153,8 +154,10 @@ def check_agreement(
             seen = one >= AGREEMENT_SCORE
             shifts.append(np.abs(one[seen] - other[seen]))
         # With the float model's scores in both, the boxes of both are those of the same cells.
-        boxes, _, _ = family.decode(wanted, width, height, AGREEMENT_SCORE)
-        others, _, _ = family.decode([*wanted[:3], *found[3:]], width, height, AGREEMENT_SCORE)
+        boxes, others = (
+            NANODET.decode(outputs, Size(width, height), AGREEMENT_SCORE, 1).xyxy
+            for outputs in (wanted, [*wanted[:3], *found[3:]])
+        )
         overlaps += np.diagonal(iou(boxes, others)).tolist()
     if not overlaps:
         raise ModelError(

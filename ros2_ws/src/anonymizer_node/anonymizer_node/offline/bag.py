@@ -90,7 +90,7 @@ class BagReport:
 
     Attributes:
         source: Name of the input.
-        model: name, sha256, family and provider of the detector.
+        model: name, sha256, family (and how it was told) and provider of the detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
         notes: What isn't as it was in the source, of the bag as a whole.
@@ -148,6 +148,7 @@ def anonymize_bag(
     settings: Settings,
     detector: Detector | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
 
@@ -161,6 +162,7 @@ def anonymize_bag(
         settings: How.
         detector: In place of the one that the settings name.
         progress: Called after every message.
+        notice: Gets sentences for the user while the model is loaded.
 
     Returns:
         What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
@@ -174,7 +176,7 @@ def anonymize_bag(
     _check_apart(source, target)
     with BagReader(source) as reader:
         plans = plan(reader, settings)
-        detector = detector or load_detector(settings)
+        detector = detector or load_detector(settings, notice)
         job = _Job(reader, plans, Pipeline(settings, detector), source.name)
         with BagWriter(target, reader.storage, reader.version) as writer:
             job.run(writer, progress)
@@ -339,5 +341,6 @@ def described(detector: Any) -> dict[str, str]:
         'name': getattr(model, 'name', type(detector).__name__),
         'sha256': getattr(model, 'sha256', ''),
         'family': getattr(detector, 'family', ''),
+        'family_reason': getattr(detector, 'family_reason', ''),
         'provider': getattr(detector, 'provider', ''),
     }

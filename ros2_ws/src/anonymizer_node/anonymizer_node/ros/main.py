@@ -21,18 +21,15 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
 
-from anonymizer_node.detectors.loading import load_detector
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
 
 
-def main(
-    args: Sequence[str] | None = None, detector_factory: DetectorFactory = load_detector
-) -> int:
+def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | None = None) -> int:
     """Run the node until it is told to end.
 
     Args:
         args: Command line; None: that of the process.
-        detector_factory: Makes the detector; another one for tests.
+        detector_factory: Makes the detector, in tests; None: the one that the settings name.
 
     Returns:
         Exit status: 0 ended as told to, 1 refused to start.
@@ -62,7 +59,7 @@ def _refused(error: Exception) -> int:
     return 1
 
 
-def _run(detector_factory: DetectorFactory) -> int:
+def _run(detector_factory: DetectorFactory | None) -> int:
     node = AnonymizerNode(detector_factory)
     executor = SingleThreadedExecutor()
     executor.add_node(node)

@@ -86,18 +86,21 @@ class AnonymizerNode(LifecycleNode):
     """
 
     def __init__(
-        self, detector_factory: DetectorFactory = load_detector, **node_arguments: Any
+        self, detector_factory: DetectorFactory | None = None, **node_arguments: Any
     ) -> None:
         """Unconfigured, with parameters and diagnostics.
 
         Args:
-            detector_factory: Called with the settings on each configuration.
+            detector_factory: Called with the settings on each configuration; None: loads the model
+                that they name.
             node_arguments: For `rclpy.node.Node`, such as `parameter_overrides`.
         """
         super().__init__(NAME, **node_arguments)
         self.state = 'unconfigured'
         self.refusal = ''
-        self._detector_factory = detector_factory
+        self._detector_factory = detector_factory or functools.partial(
+            load_detector, notice=self.get_logger().info
+        )
         self._detector: TimedDetector | None = None
         self._about: dict[str, Any] = {}
         self._pipeline: Pipeline | None = None
@@ -235,5 +238,6 @@ def _about(detector: Detector) -> dict[str, Any]:
     """What a detector can say of itself, to show."""
     model = getattr(detector, 'model', None)
     told = {name: getattr(model, name, '') for name in ('name', 'sha256', 'path')}
-    told['provider'] = getattr(detector, 'provider', '')
+    for name in ('family', 'family_reason', 'provider'):
+        told[name] = getattr(detector, name, '')
     return {name: value for name, value in told.items() if value}
