@@ -26,6 +26,8 @@ def test_the_processes_get_a_domain_logs_and_the_profile_of_their_own(tmp_path, 
 
 def test_humble_gets_the_profile_under_its_old_name(tmp_path, monkeypatch):
     monkeypatch.setenv('ROS_DISTRO', 'humble')
+    monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE', raising=False)
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
 
     assert Path(live.environment(tmp_path)['FASTRTPS_DEFAULT_PROFILES_FILE']).is_file()
 

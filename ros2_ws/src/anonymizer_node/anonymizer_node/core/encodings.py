@@ -95,13 +95,24 @@ def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) ->
         UnsupportedEncodingError: If the encoding is not in the table.
     """
     layout = encoding_named(encoding)
-    small = pixels
-    if pixels.shape[:2] != (height, width):
-        # Scaling before the colour conversion touches the fewer pixels of the two orders.
-        # Area filtering where it shrinks: nearest or linear would alias thin limbs away.
-        shrinks = pixels.shape[0] > height or pixels.shape[1] > width
-        filtering = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        small = cv2.resize(pixels, (width, height), interpolation=filtering)
+    # Scaling before the colour conversion touches the fewer pixels of the two orders.
+    small = _resized(pixels, width, height)
     if layout.to_bgr is not None:
         small = cv2.cvtColor(small, layout.to_bgr)
     return np.ascontiguousarray(small, dtype=np.uint8)
+
+
+def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """A scaled picture without aliasing, which would take thin limbs away."""
+    # Linear filtering at exactly one half is the mean of 2 x 2 pixels, several times faster
+    # than area filtering; that does what is left.
+    while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = cv2.resize(
+            pixels[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_LINEAR
+        )
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = pixels.shape[0] > height or pixels.shape[1] > width
+    filtering = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=filtering))

@@ -82,6 +82,7 @@ class AnonymizerNode(LifecycleNode):
     Attributes:
         autostart: Whether whoever runs the node should configure and activate it at the start.
         state: Name of the lifecycle state.
+        hangs: Whether a thread is still stuck in a detector that the node has given up.
         refusal: Why the latest transition was refused or failed; '' if it wasn't.
     """
 
@@ -98,6 +99,7 @@ class AnonymizerNode(LifecycleNode):
         super().__init__(NAME, **node_arguments)
         self.state = 'unconfigured'
         self.refusal = ''
+        self.hangs = False
         self._detector_factory = detector_factory or functools.partial(
             load_detector, notice=self.get_logger().info
         )
@@ -206,6 +208,7 @@ class AnonymizerNode(LifecycleNode):
             info.close()
         worker, self._worker = self._worker, None
         ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
+        self.hangs = self.hangs or not ended
         self._announcer.close()
         return ended
 
