@@ -222,8 +222,10 @@ def _opened(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that spin between two frames take the cores from DDS and the codecs.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    # Threads spin between two operators, where sleeping costs more than it saves, and not between
+    # two frames, where they would take the cores from DDS and the codecs.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '1')
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     for first, key in enumerate(keys):
         asked = keys[first:]
         if key == 'tensorrt' and plan is not None and not plan.is_built:
