@@ -26,8 +26,8 @@ colcon: setup
 	.ci/colcon $(BIN)
 
 bench: setup
-	$(BIN)/python tests/bench/coverage_bench.py
-	$(BIN)/python tests/bench/speed.py
+	$(BIN)/python tests/bench/live.py
+	$(BIN)/python tests/bench/live.py --width 1280 --height 720 --rate 15
 
 setup: $(VENV)/.done
 	@$(BIN)/python .ci/system.py

@@ -30,8 +30,8 @@ SCORES = tuple(f'scores_{stride}' for stride in STRIDES)
 BOXES = tuple(f'boxes_{stride}' for stride in STRIDES)
 _SOURCE_OUTPUTS = ('Identity', 'Identity_1', 'Identity_2', 'Identity_3', 'Identity_4', 'Identity_5')
 
-# The picture's bytes with a fourth plane, as the first convolution reads them.
-_BYTES, _PIXELS = 'planes_bytes', 'planes'
+# The picture with a fourth plane, as the first convolution reads it.
+_PIXELS = 'planes'
 _ONE = 255
 
 
@@ -125,6 +125,7 @@ def take_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     edit = _Edit(model)
     reader = edit.consumer(_PIXELS)
+    picture, fourth = 'image', np.array([_ONE], np.uint8)
     if reader.op_type == 'QuantizeLinear':
         scale, zero = (edit.values[name].item() for name in reader.input[1:])
         if scale != 1.0 or zero != 0:
@@ -132,20 +133,27 @@ def take_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
                 f'The input is quantised with scale {scale} and zero point {zero}, not 1 and 0. '
                 'Calibrate with pictures as `planes` makes them.'
             )
-        edit.rename_input(reader.output[0], _BYTES)
+        edit.rename_input(reader.output[0], _PIXELS)
         edit.remove(reader)
+        head = []
     else:
-        edit.prepend(
-            helper.make_node(
-                'Cast', [_BYTES], [_PIXELS], name='bytes_to_float', to=TensorProto.FLOAT
-            )
-        )
-    amounts = edit.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0], np.int64))
-    ones = edit.constant(np.array(_ONE, np.uint8))
-    edit.prepend(helper.make_node('Pad', ['bgr', amounts, ones], [_BYTES], name='add_plane'))
-    edit.prepend(
-        helper.make_node('Transpose', ['image'], ['bgr'], name='channels_first', perm=[0, 3, 1, 2])
-    )
+        # First of all: TensorRT takes bytes as an input, and only to cast them.
+        picture, fourth = 'floats', np.array([_ONE], np.float32)
+        head = [helper.make_node('Cast', ['image'], [picture], to=TensorProto.FLOAT)]
+    # A Pad would say the same in one node, and take a third of the quantised model's time.
+    one_plane = edit.constant(np.array([1, 1], np.int64))
+    head += [
+        helper.make_node('Transpose', [picture], ['bgr'], perm=[0, 3, 1, 2]),
+        helper.make_node('Shape', ['bgr'], ['rows_columns'], start=2),
+        helper.make_node('Concat', [one_plane, 'rows_columns'], ['plane_shape'], axis=0),
+        helper.make_node(
+            'ConstantOfShape', ['plane_shape'], ['plane'], value=numpy_helper.from_array(fourth)
+        ),
+        helper.make_node('Concat', ['bgr', 'plane'], [_PIXELS], axis=1),
+    ]
+    for node in reversed(head):
+        node.name = f'read_{node.output[0]}'
+        edit.prepend(node)
     edit.set_input(
         helper.make_tensor_value_info('image', TensorProto.UINT8, [1, 'height', 'width', 3])
     )
