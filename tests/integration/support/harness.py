@@ -40,6 +40,7 @@ def environment(domain_id: int, log_dir: Path) -> dict[str, str]:
     env = dict(os.environ)
     env['ROS_DOMAIN_ID'] = str(domain_id)
     env['ROS_LOG_DIR'] = str(log_dir)
+    env['PYTHONFAULTHANDLER'] = '1'
     env['PYTHONPATH'] = os.pathsep.join([str(PACKAGE), *filter(None, [env.get('PYTHONPATH')])])
     env.setdefault('AMENT_PREFIX_PATH', sys.prefix)
     env.update(profile_environment(env))
@@ -73,8 +74,11 @@ class NodeProcess:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        """Its exit status."""
-        return self._process.wait(PATIENCE_S)
+        """Its exit status; one that a crash ended says where, for the report of the test."""
+        status = self._process.wait(PATIENCE_S)
+        if status < 0:
+            print(self.output)
+        return status
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Its exit status after a signal."""
