@@ -22,7 +22,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter
-from anonymizer_node.ros.session import heed_sigterm, session, spin_until
+from anonymizer_node.ros.session import heed_sigterm, read_line, session, spin_until
 from anonymizer_node.simulation.cameras import Camera
 from anonymizer_node.simulation.footage import Footage, Recording, Shot, stamped
 
@@ -157,12 +157,13 @@ def _played(args: argparse.Namespace, footage: Footage, recording: Recording) ->
             return 1
         print(READY, flush=True)
         if args.on_command:
-            sys.stdin.readline()
+            read_line(sys.stdin.fileno())
         worst_s = player.play(shots, recording)
         complete = player.wait_for_acknowledgement()
         print(f'{PLAYED} {len(shots)} messages, at most {worst_s * 1e3:.0f} ms late', flush=True)
         if args.on_command:
-            sys.stdin.read()
+            while read_line(sys.stdin.fileno()):
+                pass
     if not complete:
         print('player: a reliable subscriber did not acknowledge everything', flush=True)
     return 0 if complete else 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +47,32 @@ def spin_until(executor: Executor, condition: Callable[[], bool], timeout_s: flo
             return False
         executor.spin_once(timeout_sec=min(left, WAKE_S))
     return True
+
+
+def read_line(descriptor: int) -> bytes:
+    """Wait for a line on a pipe; what came of one if the pipe ended before.
+
+    A blocking read sleeps on when a signal came just before it; here no signal is overlooked.
+    Python's own handlers only: call it in the main thread.
+    """
+    line = b''
+    ours, signals = socket.socketpair()
+    with ours, signals:
+        signals.setblocking(False)
+        before = signal.set_wakeup_fd(signals.fileno(), warn_on_full_buffer=False)
+        try:
+            while not line.endswith(b'\n'):
+                ready, _, _ = select.select([descriptor, ours.fileno()], [], [])
+                if ours.fileno() in ready:
+                    ours.recv(4096)  # The handler has run; if it didn't raise, wait on.
+                if descriptor in ready:
+                    character = os.read(descriptor, 1)
+                    if not character:
+                        break
+                    line += character
+        finally:
+            signal.set_wakeup_fd(before)
+    return line
 
 
 def heed_sigterm() -> None:
