@@ -24,10 +24,12 @@ def test_lines_come_one_by_one_and_the_end_is_empty(pipe):
 
 
 def test_a_signal_whose_handler_raises_ends_the_wait(pipe):
-    signalled = threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        signalled.start()
+    def wait():
+        threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT)).start()
         read_line(pipe[0])
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
     assert signal.set_wakeup_fd(-1) == -1
 
 
