@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 
 import pytest
@@ -119,9 +120,12 @@ def test_the_recorder_says_who_does_not_publish(children, tmp_path):
         recorder.wait(60)
 
 
-def test_the_player_interrupted_leaves_no_bag(children, tmp_path):
+@pytest.mark.parametrize('handler', [signal.default_int_handler, signal.SIG_IGN])
+def test_the_player_interrupted_leaves_no_bag(children, tmp_path, handler):
+    before = signal.signal(signal.SIGINT, handler)  # Ignored in what a script has put behind.
     start_recorder(children, tmp_path / 'recorded', '--regex', '/front/image_raw|/rear/.*|/imu/.*')
     player = start_player(children, tmp_path / 'played', '--on-command')
+    signal.signal(signal.SIGINT, before)
     children.wait_for_line(player, 'player: ready', 60)
 
     player.interrupt()

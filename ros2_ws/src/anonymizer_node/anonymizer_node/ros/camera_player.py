@@ -22,7 +22,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter
-from anonymizer_node.ros.session import heed_sigterm, read_line, session, spin_until
+from anonymizer_node.ros.session import heed_signals, read_line, session, spin_until
 from anonymizer_node.simulation.cameras import Camera
 from anonymizer_node.simulation.footage import Footage, Recording, Shot, stamped
 
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Play; exit status 0, 1 if nobody listened or somebody missed something, 2 on wrong usage."""
-    heed_sigterm()
+    heed_signals()
     args = parser().parse_args(argv)
     try:
         cameras = [Camera.parse(text) for text in args.camera]

@@ -25,7 +25,7 @@ from rclpy.subscription import Subscription
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter, qos_profile
 from anonymizer_node.ros.camera_player import message_class
-from anonymizer_node.ros.session import WAKE_S, heed_sigterm, session, spin_until
+from anonymizer_node.ros.session import WAKE_S, heed_signals, session, spin_until
 
 REGEX = '/anonymized/.*|/anonymizer_node/regions|/imu/.*'
 READY = 'recorder: ready'
@@ -149,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Record; exit status 0, 1 if something expected never came, 2 on wrong usage."""
-    heed_sigterm()
+    heed_signals()
     args = parser().parse_args(argv)
     try:
         wanted = {

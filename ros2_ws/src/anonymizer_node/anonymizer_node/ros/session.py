@@ -75,9 +75,13 @@ def read_line(descriptor: int) -> bytes:
     return line
 
 
-def heed_sigterm() -> None:
-    """Let SIGTERM raise `KeyboardInterrupt` as SIGINT does, so that `with` does its work."""
-    signal.signal(signal.SIGTERM, _interrupt)
+def heed_signals() -> None:
+    """Let SIGINT and SIGTERM raise `KeyboardInterrupt`, so that `with` does its work.
+
+    SIGINT does so by itself, except in what a shell started in the background.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
