@@ -28,8 +28,12 @@ def test_a_signal_whose_handler_raises_ends_the_wait(pipe):
         threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT)).start()
         read_line(pipe[0])
 
-    with pytest.raises(KeyboardInterrupt):
-        wait()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert signal.set_wakeup_fd(-1) == -1
 
 
