@@ -23,7 +23,7 @@ import numpy as np
 from bench_bags import DATA, TOPIC, obscured_masks, share_covered, write_bag
 from numpy.typing import NDArray
 
-from anonymizer_node.core.config import Settings
+from anonymizer_node.core.config import THOROUGHNESS, Settings
 from anonymizer_node.offline.bag import anonymize_bag
 
 SECONDS_APART = 60
@@ -100,7 +100,8 @@ def main() -> int:
     defaults = Settings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('dataset', nargs='?', type=Path, default=DATA / 'coco128')
-    parser.add_argument('--model', default=defaults.model)
+    parser.add_argument('--model', action='append', default=None)
+    parser.add_argument('--thoroughness', default=defaults.thoroughness, choices=THOROUGHNESS)
     parser.add_argument('--input-size', type=int, nargs='+', default=[defaults.input_size])
     parser.add_argument('--score-threshold', type=float, default=defaults.score_threshold)
     parser.add_argument('--padding', type=float, default=defaults.padding)
@@ -111,7 +112,8 @@ def main() -> int:
     results = []
     for size in args.input_size:
         settings = defaults.changed(
-            model=args.model,
+            model=args.model or defaults.model,
+            thoroughness=args.thoroughness,
             input_size=size,
             score_threshold=args.score_threshold,
             padding=args.padding,

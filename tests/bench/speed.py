@@ -22,7 +22,7 @@ import numpy as np
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.geometry import iou
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 
 DATASET = Path(__file__).resolve().parents[3] / 'shared' / 'data' / 'coco128'
 ROUNDS = 200
@@ -85,8 +85,8 @@ def main() -> int:
     args = parser.parse_args()
     settings = Settings(input_size=args.input_size, threads=args.threads, providers=('cpu',))
     detectors = {
-        'int8': load_detector(settings),
-        'fp32': load_detector(settings.changed(model=str(args.fp32))),
+        'int8': load_detectors(settings)[0],
+        'fp32': load_detectors(settings.changed(model=str(args.fp32)))[0],
     }
     times = latencies(detectors, 640, 480)
     ratio = statistics.median(

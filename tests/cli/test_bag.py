@@ -25,9 +25,9 @@ def detector(monkeypatch):
 
     def load(settings, notice):
         asked.append(settings)
-        return BrightDetector()
+        return [BrightDetector()]
 
-    monkeypatch.setattr(job, 'load_detector', load)
+    monkeypatch.setattr(job, 'load_detectors', load)
     return asked
 
 
@@ -197,7 +197,7 @@ def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     def interrupt(settings, notice):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, 'load_detector', interrupt)
+    monkeypatch.setattr(job, 'load_detectors', interrupt)
     assert run(source, tmp_path / 'out') == 130
     assert 'nothing was written' in capsys.readouterr().err
     assert [item.name for item in tmp_path.iterdir()] == ['in']
@@ -206,6 +206,6 @@ def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
 def test_the_shipped_model_runs(source, tmp_path, capsys):
     assert run(source, tmp_path / 'out', '--input-size', '128') == 0
     report = json.loads((tmp_path / 'out' / job.REPORT_NAME).read_text())
-    assert report['model']['name'] == 'person_nanodet_int8'
-    assert report['model']['family'] == 'nanodet'
-    assert len(report['model']['sha256']) == 64
+    assert report['models'][0]['name'] == 'person_nanodet_int8'
+    assert report['models'][0]['family'] == 'nanodet'
+    assert len(report['models'][0]['sha256']) == 64

@@ -53,12 +53,14 @@ class FakeCodec:
 
 def run(codec=None, detector=None, settings=SETTINGS, message=None):
     codec, detector = codec or FakeCodec(), detector or FakeDetector((10, 10, 20, 30))
-    return Pipeline(settings, detector).process(message or {'raw': True}, codec, '/front')
+    return Pipeline(settings, [detector]).process(message or {'raw': True}, codec, '/front')
 
 
 def test_a_frame_with_people_leaves_redacted():
     codec = FakeCodec(widen=2)
-    outcome = run(codec, settings=SETTINGS.changed(method='blur', strength=0.7, input_size=640))
+    detector = FakeDetector((10, 10, 20, 30))
+    detector.input_size = 640
+    outcome = run(codec, detector, settings=SETTINGS.changed(method='blur', strength=0.7))
     assert outcome.status == 'anonymized'
     assert outcome.message == {'redacted': (Region(8, 10, 22, 30),)}
     # What is reported is what was obscured, not what was asked for.
@@ -222,17 +224,17 @@ def test_a_box_outside_the_frame_is_a_failure_whatever_its_class():
 
 def test_a_class_that_the_model_lacks_is_refused():
     with pytest.raises(ConfigError) as raised:
-        Pipeline(SETTINGS.changed(classes=('person', 'rider')), FakeDetector())
+        Pipeline(SETTINGS.changed(classes=('person', 'rider')), [FakeDetector()])
     assert "'rider'" in str(raised.value)
     assert 'person' in str(raised.value)
-    pipeline = Pipeline(SETTINGS, FakeDetector())
+    pipeline = Pipeline(SETTINGS, [FakeDetector()])
     with pytest.raises(ConfigError):
         pipeline.settings = SETTINGS.changed(classes=('rider',))
     assert pipeline.settings == SETTINGS
 
 
 def test_settings_take_effect_with_the_next_frame():
-    pipeline = Pipeline(SETTINGS, FakeDetector((10, 10, 20, 30)))
+    pipeline = Pipeline(SETTINGS, [FakeDetector((10, 10, 20, 30))])
     codec = FakeCodec()
     pipeline.process({}, codec, '/front')
     assert codec.asked == ('blackout', 0.5)
@@ -246,7 +248,7 @@ def test_a_frame_in_work_keeps_its_settings():
         pipeline.settings = SETTINGS.changed(method='pixelate', on_failure='blackout')
         return detections((10, 10, 20, 30))
 
-    pipeline = Pipeline(SETTINGS, FakeDetector(answer=change))
+    pipeline = Pipeline(SETTINGS, [FakeDetector(answer=change)])
     codec = FakeCodec()
     pipeline.process({}, codec, '/front')
     assert codec.asked == ('blackout', 0.5)
@@ -255,7 +257,7 @@ def test_a_frame_in_work_keeps_its_settings():
 def test_holding_is_per_source_and_can_be_forgotten():
     people = [detections((10, 10, 20, 30))]
     detector = FakeDetector(answer=lambda frame: people[0])
-    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), detector)
+    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), [detector])
 
     def status(source, stamp_ms):
         return pipeline.process({'stamp': stamp_ms * 1_000_000}, FakeCodec(), source).status
@@ -280,7 +282,7 @@ def test_a_person_stays_held_through_a_frame_that_failed():
             raise DetectorError('told to fail')
         return answer[0]
 
-    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), FakeDetector(answer=tell))
+    pipeline = Pipeline(SETTINGS.changed(hold_seconds=1.0), [FakeDetector(answer=tell)])
     seen = []
     for stamp_ms, told in enumerate([answer[0], None, detections()]):
         answer[0] = told
@@ -310,7 +312,7 @@ def test_every_status_is_one_of_the_four():
 def test_a_real_message_through_all_steps():
     pixels = noise(40, 60)
     message = image(pixels, padding=5, stamp=Stamp(3, 4))
-    pipeline = Pipeline(SETTINGS, FakeDetector((10, 10, 20, 30)))
+    pipeline = Pipeline(SETTINGS, [FakeDetector((10, 10, 20, 30))])
     outcome = pipeline.process(message, ImageCodec(), '/front')
     assert outcome.message is message
     after = pixels_of(message)
@@ -322,7 +324,7 @@ def test_a_real_message_through_all_steps():
 
 @pytest.mark.parametrize('box', [(10, 10, 10, 60), (10, 60, 40, 60)])
 def test_a_box_without_size_is_not_taken_for_nobody(box):
-    outcome = Pipeline(SETTINGS, FakeDetector(box)).process(
+    outcome = Pipeline(SETTINGS, [FakeDetector(box)]).process(
         image(noise(80, 80)), ImageCodec(), '/front'
     )
     assert (outcome.status, outcome.cause) == ('dropped', 'detector')

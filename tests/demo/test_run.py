@@ -45,7 +45,7 @@ class Knowing(FakeDetector):
 
 
 def demo(out, **more):
-    more.setdefault('detector', Knowing(out))
+    more.setdefault('detectors', [Knowing(out)])
     return run.run_demo(out, SECONDS, 1, ros=False, cameras=CAMERAS, **more)
 
 
@@ -111,7 +111,7 @@ def test_an_earlier_demo_is_replaced(tmp_path):
 def test_somebody_left_visible_fails_the_demo(tmp_path):
     out = tmp_path / 'out'
 
-    result = demo(out, detector=Knowing(out, blind_to='admiral'))
+    result = demo(out, detectors=[Knowing(out, blind_to='admiral')])
 
     (half,) = result.halves
     assert not result.passed
@@ -124,7 +124,7 @@ def test_somebody_left_visible_fails_the_demo(tmp_path):
 
 
 def test_a_detector_that_sees_nobody_fails_the_demo(tmp_path):
-    result = demo(tmp_path / 'out', detector=FakeDetector())
+    result = demo(tmp_path / 'out', detectors=[FakeDetector()])
 
     assert not result.passed
     assert result.halves[0].people.least == 0
@@ -134,7 +134,7 @@ def test_a_detector_that_fails_on_every_frame_fails_the_demo(tmp_path):
     def broken(frame):
         raise RuntimeError('no answer')
 
-    result = demo(tmp_path / 'out', detector=FakeDetector(answer=broken))
+    result = demo(tmp_path / 'out', detectors=[FakeDetector(answer=broken)])
 
     assert not result.passed
     assert not result.halves[0].people.sights
@@ -174,7 +174,7 @@ def test_the_verb_ends_with_the_page_and_says_whether_the_laws_held(
 
     def short(folder, seconds, seed, ros, tell):
         assert (folder, seconds, seed, ros) == (out, 3.0, 5, False)
-        return demo(out, detector=Knowing(out, blind_to), tell=tell)
+        return demo(out, detectors=[Knowing(out, blind_to)], tell=tell)
 
     monkeypatch.setattr(cli, 'run_demo', short)
 

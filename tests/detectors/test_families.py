@@ -292,7 +292,7 @@ def test_only_the_classes_of_the_settings_are_obscured(name):
     settings = Settings(classes=('car',), padding=0.0, hold_seconds=0.0)
     codec = CODECS['sensor_msgs/msg/Image']
     pixels = np.full((FRAME_HEIGHT, FRAME_WIDTH, 3), 255, np.uint8)
-    outcome = Pipeline(settings, detector).process(image(pixels), codec, '/camera')
+    outcome = Pipeline(settings, [detector]).process(image(pixels), codec, '/camera')
     assert outcome.status == 'anonymized', outcome.reason
     black = (pixels_of(outcome.message) == 0).all(axis=2)
     assert black[20:100, 84:124].all()

@@ -83,9 +83,9 @@ def test_ultralytics_metadata_is_read():
 
 def test_a_coarser_stride_in_the_metadata_is_kept_to():
     detector = loaded(free_grid(1), size=160)
-    assert detector._place(640, 480, 'centre')[:2] == (160, 128)
+    assert detector._place(640, 480, 'centre', 160)[:2] == (160, 128)
     content = free_grid(1, metadata={'stride': '64'})
-    assert loaded(content, size=160)._place(640, 480, 'centre')[:2] == (192, 128)
+    assert loaded(content, size=160)._place(640, 480, 'centre', 160)[:2] == (192, 128)
 
 
 @pytest.mark.parametrize('task', ['pose', 'segment', 'classify', 'obb'])

@@ -6,7 +6,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.encodings import ENCODINGS
 from anonymizer_node.core.errors import DetectorError, ModelError, UnsupportedEncodingError
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.detectors.onnx import OnnxDetector
 
 
@@ -275,7 +275,8 @@ def test_a_model_that_does_not_say_its_classes_is_refused(metadata):
 def test_a_detector_is_loaded_as_the_settings_say(tmp_path):
     path = tmp_path / 'own.onnx'
     path.write_bytes(painted_nanodet())
-    one = load_detector(Settings(model=str(path), input_size=128, threads=1, providers=('cpu',)))
+    settings = Settings(model=str(path), input_size=128, threads=1, providers=('cpu',))
+    (one,) = load_detectors(settings.changed(thoroughness='fast'))
     assert one.model.name == 'own'
     pixels = blank(256, 192)
     paint(pixels, 5, 5, 200, 2, 2)

@@ -10,7 +10,7 @@ from anonymizer_node.core.errors import ModelError
 from anonymizer_node.detectors import providers
 from anonymizer_node.detectors.family import Size
 from anonymizer_node.detectors.inputs import GraphInput
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.detectors.onnx import OnnxDetector
 from anonymizer_node.detectors.providers import PROVIDER_NAMES
 
@@ -57,8 +57,11 @@ FREE_FIRST = GraphInput('images', 'tensor(float)', False, None, None, 'orig_targ
 FIXED = GraphInput('images', 'tensor(float)', False, Size(640, 480), 1)
 
 
-def plan(takes=FREE, content=b'', cache='/engines', input_size=512, version='100300'):
-    return providers.tensorrt_plan(content, SHA256, version, takes, input_size, cache)
+def plan(
+    takes=FREE, content=b'', cache='/engines', input_size=512, version='100300', largest_size=0
+):
+    sizes = (input_size, max(input_size, largest_size))
+    return providers.tensorrt_plan(content, SHA256, version, takes, sizes, cache)
 
 
 def test_the_cpu_takes_no_options_and_cuda_searches_quickly():
@@ -106,7 +109,7 @@ def test_another_model_version_precision_or_size_is_another_engine(monkeypatch, 
         plan(content=b'QuantizeLinear').folder,
         plan(input_size=640).folder,
         plan(cache='/elsewhere').folder,
-        providers.tensorrt_plan(b'', 'f' * 64, '100300', FREE, 512, '/engines').folder,
+        providers.tensorrt_plan(b'', 'f' * 64, '100300', FREE, (512, 512), '/engines').folder,
     }
     assert len(folders) == 6
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
@@ -261,7 +264,7 @@ def test_the_settings_reach_the_session(monkeypatch, tmp_path):
         engine_cache=str(cache),
     )
     said = []
-    detector = load_detector(settings, said.append)
+    detector = load_detectors(settings, said.append)[0]
     assert 'the setting "family"' in detector.family_reason
     assert [name for name, _ in machine.asked[0]] == [TENSORRT, CPU]
     assert str(cache) in said[0]

@@ -63,10 +63,10 @@ def frames(topic='/front', people=(True, False, True), msgtype=IMAGE, **about):
     return made
 
 
-def run(tmp_path, entries, storage='mcap', settings=SETTINGS, detector=None):
+def run(tmp_path, entries, storage='mcap', settings=SETTINGS, detectors=()):
     source = write_bag(tmp_path / 'in', entries, storage)
     before = digest(source)
-    report = anonymize_bag(source, tmp_path / 'out', settings, detector or BrightDetector())
+    report = anonymize_bag(source, tmp_path / 'out', settings, detectors or [BrightDetector()])
     assert digest(source) == before, 'the source is only read'
     return report
 
@@ -160,7 +160,7 @@ def test_either_byte_order_is_edited_in_place(tmp_path, little):
         message = converted(writer.types, IMAGE, image(scene()))
         data = bytes(writer.types.serialize_cdr(message, IMAGE, little_endian=little))
         writer.write(topic, 1, data)
-    anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, BrightDetector())
+    anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [BrightDetector()])
     ((_, written),) = read_bag(tmp_path / 'out')['/front']
     assert len(written) == len(data)
     assert written[:4] == data[:4]
@@ -172,7 +172,7 @@ def test_either_byte_order_is_edited_in_place(tmp_path, little):
 
 def test_the_detector_sees_every_frame_once_and_in_order(tmp_path):
     detector = BrightDetector()
-    run(tmp_path, frames('/front', people=(True, False, True, True)), detector=detector)
+    run(tmp_path, frames('/front', people=(True, False, True, True)), detectors=[detector])
     assert [frame.stamp_ns for frame in detector.frames] == [
         (100 + index) * SECOND + 5 for index in range(4)
     ]
@@ -196,7 +196,7 @@ def test_two_qos_on_one_topic_stay_two(tmp_path, storage):
             message = image(scene(index < 2), stamp=stamp(index))
             data = writer.encode(IMAGE, converted(writer.types, IMAGE, message))
             writer.write(topics[index % 2], index, data)
-    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, BrightDetector())
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [BrightDetector()])
     assert report.topics['/front'].count == 4
     assert report.topics['/front'].statuses == {'anonymized': 2, 'untouched': 2}
     with BagReader(tmp_path / 'out') as reader:
@@ -217,7 +217,7 @@ def test_a_second_type_on_a_name_is_neither_let_through_nor_kept_quiet(tmp_path)
         data = writer.encode(IMAGE, converted(writer.types, IMAGE, image(scene())))
         writer.write(front, 1, data)
         writer.write(picture, 2, b'\0\1\0\0' + bytes(100))
-    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, BrightDetector())
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [BrightDetector()])
     assert not report.clean
     assert report.topics['/front'].statuses == {'anonymized': 1}
     left_out = report.topics[f'/front ({odd})']
@@ -238,7 +238,7 @@ def test_an_empty_bag_becomes_an_empty_bag(tmp_path):
 def test_a_topic_without_messages_is_kept(tmp_path):
     with BagWriter(tmp_path / 'in') as writer:
         writer.add_topic('/front', IMAGE, [BEST_EFFORT])
-    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, BrightDetector())
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [BrightDetector()])
     assert report.clean
     with BagReader(tmp_path / 'out') as reader:
         assert [(topic.name, topic.count) for topic in reader.topics] == [('/front', 0)]
@@ -248,7 +248,7 @@ def test_what_the_recorder_attached_is_kept(tmp_path):
     write_bag(tmp_path / 'elsewhere', [])
     with BagWriter(tmp_path / 'in', version=9) as writer:
         writer.set_custom_data({'robot': 'AMR 7'})
-    anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, BrightDetector())
+    anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [BrightDetector()])
     with BagReader(tmp_path / 'out') as reader:
         assert reader.custom_data == {'robot': 'AMR 7'}
         assert reader.version == 9
@@ -258,7 +258,7 @@ def test_what_the_recorder_attached_is_kept(tmp_path):
 def test_a_storage_file_alone_will_do(tmp_path, storage):
     path = write_bag(tmp_path / 'in', frames(), storage)
     file = next(item for item in path.iterdir() if item.suffix in ('.mcap', '.db3'))
-    report = anonymize_bag(file, tmp_path / 'out', SETTINGS, BrightDetector())
+    report = anonymize_bag(file, tmp_path / 'out', SETTINGS, [BrightDetector()])
     assert report.source == file.name
     assert report.topics['/front'].statuses['anonymized'] == 2
     with BagReader(tmp_path / 'out') as reader:
@@ -320,7 +320,7 @@ def test_a_detector_that_fails_lets_no_frame_out(tmp_path):
             raise DetectorError('told to fail')
         return detections()
 
-    report = run(tmp_path, frames(), detector=FakeDetector(answer=fail))
+    report = run(tmp_path, frames(), detectors=[FakeDetector(answer=fail)])
     assert report.topics['/front'].causes == {'detector': 2}
     assert report.topics['/front'].reasons == {'detector': 'told to fail'}
     assert len(read_bag(tmp_path / 'out')['/front']) == 1
@@ -336,7 +336,7 @@ def test_on_failure_blackout_keeps_the_count_and_shows_nothing(tmp_path, msgtype
         tmp_path,
         entries,
         settings=SETTINGS.changed(on_failure='blackout'),
-        detector=FakeDetector(answer=fail),
+        detectors=[FakeDetector(answer=fail)],
     )
     assert not report.clean
     assert report.topics['/x'].statuses == {'blacked_out': 3}
@@ -368,7 +368,7 @@ def odd_bag(path):
 
 
 def test_image_bearing_types_are_left_out_and_named(tmp_path):
-    report = anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'out', SETTINGS, FakeDetector())
+    report = anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'out', SETTINGS, [FakeDetector()])
     assert not report.clean
     for name in ('/packets', '/secret'):
         topic = report.topics[name]
@@ -382,7 +382,7 @@ def test_image_bearing_types_are_left_out_and_named(tmp_path):
 
 def test_its_owner_can_have_them_copied_byte_for_byte(tmp_path):
     asked = SETTINGS.changed(topic_actions=('/packets=copy', '/secret=drop'))
-    report = anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'out', asked, FakeDetector())
+    report = anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'out', asked, [FakeDetector()])
     assert report.clean
     first, second = read_bag(tmp_path / 'in'), read_bag(tmp_path / 'out')
     assert second['/packets'] == first['/packets']
@@ -394,15 +394,15 @@ def test_its_owner_can_have_them_copied_byte_for_byte(tmp_path):
 
 def test_a_copied_bag_does_not_turn_an_unknown_type_into_an_innocent_one(tmp_path):
     asked = SETTINGS.changed(topic_actions=('/secret=copy', '/packets=drop'))
-    anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'once', asked, FakeDetector())
-    report = anonymize_bag(tmp_path / 'once', tmp_path / 'twice', SETTINGS, FakeDetector())
+    anonymize_bag(odd_bag(tmp_path / 'in'), tmp_path / 'once', asked, [FakeDetector()])
+    report = anonymize_bag(tmp_path / 'once', tmp_path / 'twice', SETTINGS, [FakeDetector()])
     assert report.topics['/secret'].action == 'drop'
 
 
 def test_a_topic_left_out_that_has_no_messages_is_no_loss(tmp_path):
     with BagWriter(tmp_path / 'in') as writer:
         writer.add_topic('/packets', 'vendor_msgs/msg/Packet')
-    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, FakeDetector())
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
     assert report.clean
 
 
@@ -471,7 +471,7 @@ def cloud_bag(path, *clouds):
 )
 def test_a_cloud_that_shows_a_picture_is_dropped_unless_its_owner_vouches(tmp_path, cloud, copied):
     source = cloud_bag(tmp_path / 'in', ('xyz', 1), cloud)
-    report = anonymize_bag(source, tmp_path / 'out', SETTINGS, FakeDetector())
+    report = anonymize_bag(source, tmp_path / 'out', SETTINGS, [FakeDetector()])
     topic = report.topics['/points']
     assert report.clean == copied
     assert topic.causes == ({} if copied else {'colour_cloud': 1})
@@ -479,7 +479,7 @@ def test_a_cloud_that_shows_a_picture_is_dropped_unless_its_owner_vouches(tmp_pa
         assert '"/points=copy"' in topic.reasons['colour_cloud']
     assert read_bag(tmp_path / 'out')['/points'] == read_bag(source)['/points'][: 1 + copied]
     asked = SETTINGS.changed(topic_actions=('/points=copy',))
-    assert anonymize_bag(source, tmp_path / 'asked', asked, FakeDetector()).clean
+    assert anonymize_bag(source, tmp_path / 'asked', asked, [FakeDetector()]).clean
     assert read_bag(tmp_path / 'asked') == read_bag(source)
 
 
@@ -508,7 +508,7 @@ def test_what_of_the_storage_is_not_kept_is_said(tmp_path, mode):
     with writer:
         connection = writer.add_connection('/log', STRING, typestore=get_typestore(Stores.LATEST))
         writer.write(connection, 1, b'\0\1\0\0\2\0\0\0x\0')
-    report = anonymize_bag(tmp_path / 'packed', tmp_path / 'out', SETTINGS, FakeDetector())
+    report = anonymize_bag(tmp_path / 'packed', tmp_path / 'out', SETTINGS, [FakeDetector()])
     assert report.clean
     notes = ' '.join(told(tmp_path)['notes'])
     assert 'attachments' in notes
@@ -527,7 +527,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
     run(
         tmp_path,
         entries,
-        detector=FakeDetector(answer=lambda f: two if f.pixels.max() > 199 else detections()),
+        detectors=[FakeDetector(answer=lambda f: two if f.pixels.max() > 199 else detections())],
         settings=SETTINGS.changed(method='blur', strength=1),
     )
     report = told(tmp_path)
@@ -535,7 +535,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
     assert report['version'] == __version__
     assert report['source'] == 'in'
     assert report['clean'] is False
-    assert report['model']['name'] == 'FakeDetector'
+    assert report['models'][0]['name'] == 'FakeDetector'
     assert Settings.from_mapping(report['settings']) == SETTINGS.changed(method='blur', strength=1)
     front, log = report['topics']['/front'], report['topics']['/log']
     assert front['type'] == IMAGE
@@ -571,19 +571,21 @@ def test_the_regions_say_what_was_obscured_in_which_frame_and_show_no_pixel(tmp_
 def test_progress_counts_to_the_end(tmp_path):
     seen = []
     source = write_bag(tmp_path / 'in', [*frames(), Entry('/log', STRING, 'hello', 1)])
-    anonymize_bag(source, tmp_path / 'out', SETTINGS, BrightDetector(), lambda *at: seen.append(at))
+    anonymize_bag(
+        source, tmp_path / 'out', SETTINGS, [BrightDetector()], lambda *at: seen.append(at)
+    )
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 # --- When it can't be done, nothing is left
 
 
-def refused(tmp_path, error, source=None, target=None, settings=SETTINGS, detector=None):
+def refused(tmp_path, error, source=None, target=None, settings=SETTINGS, detectors=()):
     target = target or tmp_path / 'new' / 'out'
     kept = digest(tmp_path)
     names = set(tmp_path.rglob('*'))
     with pytest.raises(error) as raised:
-        anonymize_bag(source or tmp_path / 'in', target, settings, detector or BrightDetector())
+        anonymize_bag(source or tmp_path / 'in', target, settings, detectors or [BrightDetector()])
     assert digest(tmp_path) == kept
     assert set(tmp_path.rglob('*')) == names, 'nothing is left behind'
     return str(raised.value)
@@ -593,7 +595,7 @@ def test_an_existing_target_is_refused_before_any_work(tmp_path):
     write_bag(tmp_path / 'in', frames())
     (tmp_path / 'out').mkdir()
     detector = BrightDetector()
-    said = refused(tmp_path, InputError, target=tmp_path / 'out', detector=detector)
+    said = refused(tmp_path, InputError, target=tmp_path / 'out', detectors=[detector])
     assert repr(str(tmp_path / 'out')) in said
     assert 'exists already' in said
     assert detector.frames == []
@@ -635,7 +637,7 @@ def test_an_interrupt_in_the_detector_leaves_nothing(tmp_path):
     def interrupt(frame):
         raise KeyboardInterrupt
 
-    refused(tmp_path, KeyboardInterrupt, detector=FakeDetector(answer=interrupt))
+    refused(tmp_path, KeyboardInterrupt, detectors=[FakeDetector(answer=interrupt)])
 
 
 def test_a_recording_damaged_further_on_leaves_nothing(tmp_path):

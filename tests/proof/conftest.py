@@ -163,12 +163,14 @@ def summary_of(before: list[Entry], lines: list[dict[str, Any]]) -> dict[str, An
         'version': '0.1.0',
         'source': 'in',
         'clean': True,
-        'model': {
-            'name': 'person_nanodet_int8',
-            'sha256': '0123456789abcdef' * 4,
-            'family': 'nanodet',
-            'provider': 'cpu',
-        },
+        'models': [
+            {
+                'name': 'person_nanodet_int8',
+                'sha256': '0123456789abcdef' * 4,
+                'family': 'nanodet',
+                'provider': 'cpu',
+            }
+        ],
         'settings': {'method': 'blackout', 'strength': 0.5, 'score_threshold': 0.25},
         'topics': topics,
     }

@@ -12,7 +12,7 @@ import pytest
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.geometry import iou
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 
 # left, top, right, bottom, measured by eye: chin to hairline, cheek to cheek.
 FACES = {'astronaut': (181, 58, 270, 178), 'grace_hopper': (176, 134, 352, 331)}
@@ -42,7 +42,7 @@ def test_the_face_of_a_photograph_is_found(centerface: Path, name: str, input_si
     settings = Settings(model=str(centerface), providers=('cpu',), input_size=input_size)
     pixels = photograph(name)
 
-    detector = load_detector(settings)
+    detector = load_detectors(settings)[0]
     found = detector.detect(Frame(pixels, 'bgr8', pixels.shape[1], pixels.shape[0]), 0.5)
 
     assert detector.family == 'centerface'
@@ -57,7 +57,7 @@ def test_a_face_is_found_where_it_is_in_an_oblong_frame(centerface: Path) -> Non
     wide[40:552, 700:1212] = pixels
     settings = Settings(model=str(centerface), providers=('cpu',), input_size=640)
 
-    found = load_detector(settings).detect(Frame(wide, 'bgr8', 1280, 600), 0.5)
+    found = load_detectors(settings)[0].detect(Frame(wide, 'bgr8', 1280, 600), 0.5)
 
     moved = np.array([FACES['astronaut']]) + np.array([700, 40, 700, 40])
     assert len(found) == 1

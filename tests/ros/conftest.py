@@ -16,6 +16,7 @@ class FakeDetector:
     """Sees nobody."""
 
     names = ('person', 'dog')
+    input_size = 512
 
     def detect(self, frame: Any, score_threshold: float) -> Any:
         from anonymizer_node.core.datatypes import Detections
@@ -36,7 +37,7 @@ def make_node(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     context = rclpy.Context()
     nodes = []
 
-    def make(factory: Any = lambda settings: FakeDetector(), *words: str, **values: Any) -> Any:
+    def make(factory: Any = lambda settings: [FakeDetector()], *words: str, **values: Any) -> Any:
         node = AnonymizerNode(
             factory,
             context=context,

@@ -20,6 +20,7 @@ PLAN = CameraPlan('/a', '/anonymized/a', '/a', '/anonymized/a', 'sensor_msgs/msg
 
 class Detector:
     names = ('person', 'dog')
+    input_size = 512
     boxes = ([4, 4, 12, 12],)
     class_ids = (0,)
 
@@ -92,7 +93,7 @@ def announcer():
 
 @pytest.fixture
 def camera(node, announcer):
-    made = Camera(node, 5, PLAN, Pipeline(Settings(), Detector()), announcer)
+    made = Camera(node, 5, PLAN, Pipeline(Settings(), [Detector()]), announcer)
     made.open()
     return made
 
@@ -126,7 +127,7 @@ def test_loss_that_the_middleware_tells_of_is_counted_and_logged(camera, node):
 
 def test_middleware_that_tells_of_no_losses_is_done_with(node, announcer):
     node.tells_of_losses = False
-    camera = Camera(node, 0, PLAN, Pipeline(Settings(), Detector()), announcer)
+    camera = Camera(node, 0, PLAN, Pipeline(Settings(), [Detector()]), announcer)
     camera.open()
     node.receive(image())
     assert node.events is None

@@ -55,7 +55,7 @@ def test_unexpected_error_while_configuring_is_said_and_leaves_it_unconfigured(m
     assert node.trigger_configure().name == 'ERROR'
     assert node.state == 'unconfigured'
     assert node.refusal == 'ZeroDivisionError: a bug'
-    node._detector_factory = lambda settings: __import__('types').SimpleNamespace(names=('person',))
+    node._detector_factory = lambda settings: [SimpleNamespace(names=('person',), input_size=512)]
     assert succeeded(node.trigger_configure())
     assert node.refusal == ''
 
@@ -148,7 +148,7 @@ def test_own_attributes_hide_none_of_rclpys(make_node):
     node = make_node()
     plain = rclpy.lifecycle.LifecycleNode('plain', context=node.context)
     ours = {
-        '_detector_factory', '_detector', '_about', '_pipeline', '_cameras', '_infos', '_worker',
+        '_detector_factory', '_detectors', '_about', '_pipeline', '_cameras', '_infos', '_worker',
         '_active_since_s', '_announcer', '_settings_parameters', '_reporter', 'autostart', 'state',
         'refusal', 'hangs',
     }  # fmt: skip

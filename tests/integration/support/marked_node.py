@@ -34,6 +34,7 @@ class MarkDetector:
     """Finds magenta rectangles."""
 
     names = ('person',)
+    input_size = 512
 
     def detect(self, frame, score_threshold):
         height, width = frame.pixels.shape[:2]
@@ -73,4 +74,4 @@ def found(boxes):
 if __name__ == '__main__':
     # The tests wait for many reports.
     reporter.PERIOD_S = 0.2
-    sys.exit(main(detector_factory=lambda settings: MarkDetector()))
+    sys.exit(main(detector_factory=lambda settings: [MarkDetector()]))

@@ -35,6 +35,7 @@ class FakeDetector:
         names: tuple[str, ...] = ('person',),
     ) -> None:
         self.names = names
+        self.input_size = 512
         self.frames: list[Frame] = []
         self._answer = answer or (lambda frame: detections(*boxes, names=names))
 

@@ -26,8 +26,9 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
             continue
         flag = '--' + name.replace('_', '-')
         if isinstance(default, tuple):
+            # Once for each value: a flag that takes several would take IN and OUT too.
             group.add_argument(
-                flag, nargs='+', default=None, metavar='X', help=_help(default, option)
+                flag, action='append', default=None, metavar='X', help=_help(default, option)
             )
         else:
             group.add_argument(
@@ -84,4 +85,6 @@ def _help(default: Any, option: Option) -> str:
     shown = ' '.join(default) if isinstance(default, tuple) else default
     unit = f' {option.unit}' if option.unit else ''
     text = f'{option.help} Default: {shown}{unit}.' if shown != '' else option.help
+    if isinstance(default, tuple):
+        text += ' May be given several times.'
     return text.replace('%', '%%')

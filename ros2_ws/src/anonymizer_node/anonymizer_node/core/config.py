@@ -14,10 +14,13 @@ from typing import Any
 
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.core.redaction import REDACTORS
+from anonymizer_node.core.terms import OPTIONS as TERM_OPTIONS
+from anonymizer_node.core.terms import REGIONS, WHOLE, Terms, parse_entry, region_of
 
 PROVIDERS = ('tensorrt', 'cuda', 'cpu')
 ON_FAILURE = ('drop', 'blackout')
 TOPIC_ACTIONS = ('anonymize', 'copy', 'drop')
+THOROUGHNESS = ('fast', 'balanced', 'thorough')
 _ABSOLUTE_NAME = re.compile(r'(/[A-Za-z_][A-Za-z0-9_]*)+')
 _YAML_HINT = '(in YAML a bare y, n, on or off is a boolean: quote it)'
 
@@ -70,8 +73,11 @@ class Settings:
     output_prefix: str = _setting(
         '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'
     )
-    model: str = _setting(
-        'person_nanodet_int8', 'Detector: a name from models.yaml, or a path to an ONNX file.'
+    model: tuple[str, ...] = _setting(
+        ('person_nanodet_int8',),
+        'Detectors: names from models.yaml or paths to ONNX files. What any of them finds is '
+        'obscured. Behind each may stand classes, score_threshold, padding, family and input_size '
+        'of its own, such as "face.onnx classes=face padding=0.2".',
     )
     family: str = _setting(
         '',
@@ -98,6 +104,22 @@ class Settings:
         # What two slow x86 cores without VNNI can do thirty times a second.
         live_default=416,
     )
+    thoroughness: str = _setting(
+        'balanced',
+        'How hard to look: fast looks once; balanced twice, smaller for who is near and larger for '
+        'who is far; thorough four times larger for who is far, in overlapping tiles too.',
+        choices=THOROUGHNESS,
+        live_default='fast',
+    )
+    detect_every: int = _setting(
+        1,
+        'Detect on every n-th frame of a camera and carry the regions on, widened, in between; who '
+        'comes into view in between is seen with the next detection.',
+        low=1,
+        high=30,
+        live=True,
+        scope='node',
+    )
     # With the padding: where `tests/bench/coverage_bench.py` finds nobody lost. The usual 0.25
     # loses people.
     score_threshold: float = _setting(
@@ -108,7 +130,16 @@ class Settings:
         live=True,
     )
     classes: tuple[str, ...] = _setting(
-        ('person',), "Which of the detector's classes are obscured.", live=True
+        ('person',),
+        'Which classes are obscured. Of several models each must have one of them, or say its own.',
+        live=True,
+    )
+    region: tuple[str, ...] = _setting(
+        (WHOLE,),
+        f'How much of them: {" or ".join(REGIONS)} for all, or CLASS=REGION for one class. A head '
+        "is the box of a detector's class face or head where there is one, else the top of the "
+        "person's box. People are recognised by their bodies too.",
+        live=True,
     )
     padding: float = _setting(
         0.05,
@@ -172,6 +203,39 @@ class Settings:
         if not self.providers:
             raise ConfigError(f'providers is empty; choose from {", ".join(PROVIDERS)}.')
         self.actions()
+        self.terms()
+        self.regions()
+
+    def terms(self) -> tuple[Terms, ...]:
+        """What each model is asked, in the order of `model`.
+
+        Raises:
+            ConfigError: If an entry of `model` isn't well formed, or holds a value out of bounds.
+        """
+        if not self.model:
+            raise ConfigError('model is empty, so nobody would be found; name one at least.')
+        return tuple(self._terms_of(entry) for entry in self.model)
+
+    def _terms_of(self, entry: str) -> Terms:
+        model, given = parse_entry(entry)
+        values: dict[str, Any] = {name: getattr(self, name) for name in TERM_OPTIONS}
+        known = {item.name: item for item in fields(self)}
+        for name, text in given.items():
+            try:
+                values[name] = _coerced(known[name], _from_text(values[name], text))
+            except (ConfigError, ValueError) as error:
+                raise ConfigError(f'model {entry!r}: {error}') from error
+        if not values['classes']:
+            raise ConfigError(f'model {entry!r} names no classes.')
+        return Terms(model, own_classes='classes' in given, **values)
+
+    def regions(self) -> Mapping[str, str]:
+        """`region` as class name -> `person` or `head`; '' is for every other class.
+
+        Raises:
+            ConfigError: If an entry isn't well formed, or a class has two.
+        """
+        return region_of(self.region)
 
     def actions(self) -> dict[str, str]:
         """`topic_actions` as topic -> action.
@@ -241,6 +305,13 @@ def options(live: bool = False) -> dict[str, tuple[Any, Option]]:
     return told
 
 
+def _from_text(like: Any, text: str) -> Any:
+    """A value written as text, of the type that another one has."""
+    if isinstance(like, tuple):
+        return tuple(part.strip() for part in text.split(','))
+    return type(like)(text)
+
+
 def _coerced(item: dataclasses.Field[Any], value: Any) -> Any:
     default = item.default if item.default is not dataclasses.MISSING else ()
     option: Option = item.metadata['option']
@@ -262,7 +333,9 @@ def _coerced(item: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _strings(name: str, value: Any, option: Option) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, (list, tuple)):
+    if isinstance(value, str) and value:
+        value = (value,)  # A list of one is usually written without brackets.
+    if not isinstance(value, (list, tuple)):
         raise ConfigError(f'{name} is {value!r}; it takes a list of strings.')
     for entry in value:
         if not isinstance(entry, str) or not entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -101,6 +102,21 @@ class Detections:
         return len(self.xyxy)
 
     @classmethod
+    def joined(cls, parts: Sequence[Detections]) -> Detections:
+        """What several detectors saw in one frame; classes of one name become one."""
+        names = tuple(dict.fromkeys(name for part in parts for name in part.names))
+        ids = [
+            np.array([names.index(name) for name in part.names], np.int64)[part.class_ids]
+            for part in parts
+        ]
+        return cls(
+            np.concatenate([part.xyxy for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate(ids),
+            names,
+        )
+
+    @classmethod
     def empty(cls, names: tuple[str, ...] = ('person',)) -> Detections:
         """No detections."""
         return cls(
@@ -132,7 +148,8 @@ class Outcome:
         status: `anonymized`, `untouched` (nobody in it), `blacked_out` or `dropped`.
         message: What may be published; None if dropped.
         regions: What was obscured, in pixels of the frame.
-        detections: What the detector saw; None if it never judged the frame.
+        detections: What the detectors saw; None if they didn't judge this frame: it failed, or is
+            one between two that `detect_every` detects on.
         cause: Why the frame was dropped or blacked out, a short stable word for counting.
         reason: The same as a sentence with value and remedy.
         note: See `Redacted.note`.

@@ -78,15 +78,24 @@ class Letterbox(NamedTuple):
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over union of every pair, (N, 4) and (K, 4) -> (N, K), 0 apart, 1 the same."""
+    return iou_of_pairs(a[:, None, :], b[None, :, :])
+
+
+def iou_of_pairs(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of boxes in (..., 4) that broadcast, 0 apart, 1 the same."""
     a = a.astype(np.float64)
     b = b.astype(np.float64)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area_a = np.clip(a[:, 2:] - a[:, :2], 0, None).prod(axis=1)
-    area_b = np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1)
-    union = area_a[:, None] + area_b[None, :] - shared
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., 2:], b[..., 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    area_a = np.clip(a[..., 2:] - a[..., :2], 0, None).prod(axis=-1)
+    area_b = np.clip(b[..., 2:] - b[..., :2], 0, None).prod(axis=-1)
+    union = area_a + area_b - shared
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+
+
+_MOST_PAIRWISE = 512
+"""Above this many boxes their overlaps are computed row by row: all at once is N x N."""
 
 
 def nms(
@@ -107,13 +116,21 @@ def nms(
         Indices of the boxes that stay, best first; equal scores in input order.
     """
     order = np.argsort(-scores, kind='stable')
-    overlaps = iou(xyxy[order], xyxy[order]) > iou_threshold
-    if class_ids is not None:
-        overlaps &= class_ids[order][:, None] == class_ids[order][None, :]
+    boxes = xyxy[order]
+    ids = np.zeros(len(order), np.int64) if class_ids is None else class_ids[order]
+    whole = None
+    if len(order) <= _MOST_PAIRWISE:
+        whole = (iou(boxes, boxes) > iou_threshold) & (ids[:, None] == ids[None, :])
     alive = np.ones(len(order), bool)
     for index in range(len(order)):
-        if alive[index]:
-            alive[index + 1 :] &= ~overlaps[index, index + 1 :]
+        if not alive[index]:
+            continue
+        if whole is not None:
+            alive[index + 1 :] &= ~whole[index, index + 1 :]
+            continue
+        rest = index + 1 + np.flatnonzero(alive[index + 1 :])
+        overlaps = iou_of_pairs(boxes[index], boxes[rest]) > iou_threshold
+        alive[rest[overlaps & (ids[rest] == ids[index])]] = False
     return order[alive]
 
 

@@ -8,12 +8,20 @@ by a black one; on every other path it isn't.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.datatypes import Detections, Frame, Outcome, Redacted, Region
+from anonymizer_node.core.datatypes import (
+    Detections,
+    Float32Array,
+    Frame,
+    Outcome,
+    Redacted,
+    Region,
+)
 from anonymizer_node.core.errors import (
     AnonymizerError,
     ConfigError,
@@ -21,6 +29,8 @@ from anonymizer_node.core.errors import (
     UnsupportedEncodingError,
 )
 from anonymizer_node.core.geometry import grow, to_regions
+from anonymizer_node.core.heads import FACES, heads
+from anonymizer_node.core.terms import HEAD, WHOLE, Terms
 from anonymizer_node.core.tracking import Tracker
 
 
@@ -30,6 +40,10 @@ class Detector(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """Class names by id."""
+
+    @property
+    def input_size(self) -> int:
+        """To how many pixels it reduces a frame's longer side; more are of no use to it."""
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """Boxes in pixels of the frame, after NMS, with scores at or above the threshold.
@@ -75,39 +89,35 @@ class Pipeline:
     """Judges and redacts messages, one at a time. Not thread-safe, but for `settings`.
 
     Attributes:
-        detector: In use.
+        detectors: In use, one for each entry of the setting `model`.
     """
 
-    def __init__(self, settings: Settings, detector: Detector) -> None:
+    def __init__(self, settings: Settings, detectors: Sequence[Detector]) -> None:
         """Args as named.
 
         Raises:
-            ConfigError: If the detector doesn't have a class that the settings name.
+            ConfigError: If a detector doesn't have a class that the settings want of it, or there
+                are not as many as models.
         """
-        self.detector = detector
-        self._trackers: dict[str, Tracker] = {}
+        self.detectors = tuple(detectors)
+        self._sources: dict[str, _Source] = {}
         self.settings = settings
 
     @property
     def settings(self) -> Settings:
         """In force from the next frame on; a frame in work keeps those that it began with."""
-        return self._settings
+        return self._asked.settings
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
-        unknown = sorted(set(settings.classes) - set(self.detector.names))
-        if unknown:
-            raise ConfigError(
-                f'The model has no class {unknown[0]!r}; it has {", ".join(self.detector.names)}.'
-            )
-        self._settings = settings
+        self._asked = _Asked.of(settings, self.detectors)
 
     def forget(self, source: str | None = None) -> None:
         """Hold no region any longer, of one source or of all."""
         if source is None:
-            self._trackers.clear()
+            self._sources.clear()
         else:
-            self._trackers.pop(source, None)
+            self._sources.pop(source, None)
 
     def process(self, message: Any, codec: Codec, source: str) -> Outcome:
         """Do everything to one message. Never raises an `Exception`: it drops the frame.
@@ -117,14 +127,14 @@ class Pipeline:
             codec: For the message's type.
             source: Topic or file; regions are held per source.
         """
-        settings = self._settings
+        asked = self._asked
+        settings = asked.settings
         step = 'decode'
         try:
-            frame = codec.decode(message, source, settings.input_size)
+            frame = codec.decode(message, source, asked.least_size)
             step = 'detector'
-            detections = self.detector.detect(frame, settings.score_threshold)
-            boxes = _wanted(detections, frame, self.detector.names, settings.classes)
-            regions = self._regions(frame, boxes, settings)
+            detections, boxes = self._judged(frame, asked)
+            regions = to_regions(boxes, frame.width, frame.height)
             if not regions:
                 return Outcome(
                     'untouched',
@@ -149,12 +159,110 @@ class Pipeline:
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
             return _failed(message, codec, settings, step, error)
 
-    def _regions(
-        self, frame: Frame, detections: Detections, settings: Settings
-    ) -> tuple[Region, ...]:
-        tracker = self._trackers.setdefault(frame.source, Tracker())
-        boxes = tracker.update(frame.stamp_ns, detections.xyxy, settings.hold_seconds)
-        return to_regions(grow(boxes, settings.padding), frame.width, frame.height)
+    def _judged(self, frame: Frame, asked: _Asked) -> tuple[Detections | None, Float32Array]:
+        """What was detected, None if this frame is one between, and the boxes to cover."""
+        hold_seconds = asked.settings.hold_seconds
+        state = self._sources.setdefault(frame.source, _Source())
+        if not state.due(frame, asked.settings):
+            return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
+        found = [
+            _wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
+            for detector, terms, classes in zip(
+                self.detectors, asked.terms, asked.classes, strict=True
+            )
+        ]
+        boxes = asked.to_cover(found)
+        state.detected(frame)
+        return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Settings, taken apart for the detectors that there are.
+
+    Attributes:
+        settings: As given.
+        terms: One for each detector.
+        classes: The classes to obscure of each detector, which it has.
+        least_size: Pixels of the longer side that a detector makes use of.
+    """
+
+    settings: Settings
+    terms: tuple[Terms, ...]
+    classes: tuple[tuple[str, ...], ...]
+    least_size: int
+
+    @classmethod
+    def of(cls, settings: Settings, detectors: Sequence[Detector]) -> _Asked:
+        terms = settings.terms()
+        if len(terms) != len(detectors):
+            raise ConfigError(
+                f'model names {len(terms)} models, and there are {len(detectors)} detectors; '
+                'models are changed at the start only.'
+            )
+        classes = tuple(
+            item.wanted(detector.names) for item, detector in zip(terms, detectors, strict=True)
+        )
+        known = list(dict.fromkeys(name for item in detectors for name in item.names))
+        named = (*settings.classes, *(name for name in settings.regions() if name))
+        for name in named:
+            if name not in known and not all(item.own_classes for item in terms):
+                raise ConfigError(f'No model has a class {name!r}; there are {", ".join(known)}.')
+        return cls(settings, terms, classes, max(item.input_size for item in detectors))
+
+    def to_cover(self, found: Sequence[Detections]) -> Float32Array:
+        """The boxes to cover, padded, of what each detector found, (N, 4) float32."""
+        regions = self.settings.regions()
+        if HEAD not in regions.values():
+            return np.concatenate(
+                [
+                    grow(detections.xyxy, terms.padding)
+                    for terms, detections in zip(self.terms, found, strict=True)
+                ]
+            )
+        whole, people, faces = [], [], []
+        for terms, detections in zip(self.terms, found, strict=True):
+            names = np.array(detections.names)[detections.class_ids]
+            is_face = np.isin(names, FACES)
+            of_class = [regions.get(name, regions.get('', WHOLE)) for name in detections.names]
+            is_head = (np.array(of_class)[detections.class_ids] == HEAD) & ~is_face
+            boxes = detections.xyxy
+            faces.append(boxes[is_face])
+            people.append((boxes[is_head], terms.padding))
+            whole.append(grow(boxes[~is_head], terms.padding))
+        seen = np.concatenate(faces)
+        return np.concatenate(
+            [*whole, *(grow(heads(boxes, seen), padding) for boxes, padding in people)]
+        )
+
+
+class _Source:
+    """What is kept of one source from frame to frame."""
+
+    def __init__(self) -> None:
+        self.tracker = Tracker()
+        self._size: tuple[int, int] | None = None
+        self._passed_over = 0
+        self._detected_ns = 0
+
+    def due(self, frame: Frame, settings: Settings) -> bool:
+        """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""
+        since_s = (frame.stamp_ns - self._detected_ns) / 1e9
+        if (
+            self._passed_over + 1 < settings.detect_every
+            and self._size == (frame.width, frame.height)
+            and 0 < since_s <= settings.hold_seconds
+        ):
+            self._passed_over += 1
+            return False
+        self._size = None  # Should the detector fail now, the next frame is due too.
+        return True
+
+    def detected(self, frame: Frame) -> None:
+        """The detectors have judged a frame."""
+        self._size = (frame.width, frame.height)
+        self._passed_over = 0
+        self._detected_ns = frame.stamp_ns
 
 
 def _wanted(

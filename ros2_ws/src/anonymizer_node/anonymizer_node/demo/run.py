@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def run_demo(
     ros: bool = True,
     cameras: tuple[Camera, ...] = CAMERAS,
     settings: Settings | None = None,
-    detector: Detector | None = None,
+    detectors: Sequence[Detector] = (),
     tell: Tell = lambda line: None,
 ) -> DemoResult:
     """Run it.
@@ -122,7 +122,7 @@ def run_demo(
         ros: Whether to try the live half.
         cameras: What to play.
         settings: For the bag half; the live half runs with the defaults.
-        detector: For the bag half, in place of the one that the settings name.
+        detectors: For the bag half, in place of those that the settings name.
         tell: Gets a line on what is being done.
 
     Raises:
@@ -148,7 +148,7 @@ def run_demo(
         tell('Checking what the node published ...')
         result.halves.append(check_half('live', out / SOURCE, out / LIVE, prefix))
     tell('Anonymising the recorded bag ...')
-    anonymize_bag(out / SOURCE, out / BAG, settings or Settings(), detector)
+    anonymize_bag(out / SOURCE, out / BAG, settings or Settings(), detectors)
     tell('Checking the bag ...')
     result.halves.append(check_half('bag', out / SOURCE, out / BAG))
     tell('Writing the page ...')

@@ -45,6 +45,7 @@ class OnnxDetector:
         threads: int,
         input_size: int,
         *,
+        largest_size: int = 0,
         family: str = '',
         engine_cache: str = '',
         notice: Notice | None = None,
@@ -56,6 +57,7 @@ class OnnxDetector:
             providers: In order of preference; absent ones are passed over.
             threads: Of the CPU provider.
             input_size: Longer side of the input where the graph leaves it free, pixels.
+            largest_size: Of the sizes that `candidates` will be asked for, if it is larger.
             family: Key of `FAMILIES`; '': as the model says, or guessed.
             engine_cache: Folder of TensorRT's engines; '': in the user's cache folder.
             notice: Gets sentences for the user: that something takes minutes, or that a provider
@@ -76,7 +78,12 @@ class OnnxDetector:
             otherwise = f'-of-onnxruntime-{onnxruntime.__version__}'
             version = running.tensorrt_version(otherwise)
             plan = running.tensorrt_plan(
-                content, model.sha256, version, takes, input_size, engine_cache
+                content,
+                model.sha256,
+                version,
+                takes,
+                (input_size, max(input_size, largest_size)),
+                engine_cache,
             )
         self._session, self.provider = _opened(
             path, content, keys, threads, plan, notice or (lambda text: None)
@@ -99,7 +106,25 @@ class OnnxDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        box = self._place(frame.width, frame.height, self._family.preprocessing.placement)
+        return self.chosen(self.candidates(frame, score_threshold), self._family.nms_iou)
+
+    def candidates(self, frame: Frame, score_threshold: float, input_size: int = 0) -> Decoded:
+        """What may be somebody, before NMS.
+
+        Args:
+            frame: Or a part of one.
+            score_threshold: 0..1.
+            input_size: Longer side of the input where the graph leaves it free, pixels; 0: the
+                detector's own.
+
+        Returns:
+            Boxes in pixels of the frame.
+
+        Raises:
+            DetectorError: If the frame could not be judged.
+        """
+        placement = self._family.preprocessing.placement
+        box = self._place(frame.width, frame.height, placement, input_size or self.input_size)
         size = Size(box.input_width, box.input_height)
         feeds = self._takes.feeds(self._preprocessor(frame, box), size)
         try:
@@ -114,11 +139,30 @@ class OnnxDetector:
         )
         return self._in_frame(found, frame, box)
 
-    def _place(self, width: int, height: int, placement: str) -> Letterbox:
-        return place(width, height, placement, self.input_size, self._takes.size, self._stride)
+    def chosen(self, candidates: Decoded, nms_iou: float | None) -> Detections:
+        """Candidates as detections: after NMS, best first.
 
-    def _in_frame(self, found: Decoded, frame: Frame, box: Letterbox) -> Detections:
-        """Candidates as detections: in pixels of the frame, after NMS."""
+        Args:
+            candidates: In pixels of the frame.
+            nms_iou: See `Family.nms_iou`.
+        """
+        xyxy, scores, class_ids = candidates
+        if nms_iou is None:
+            best = np.argsort(-scores, kind='stable')
+        else:
+            best = nms(xyxy, scores, nms_iou, class_ids)
+        return Detections(xyxy[best].astype(np.float32), scores[best], class_ids[best], self.names)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the graph takes one size only."""
+        return self._takes.size is not None
+
+    def _place(self, width: int, height: int, placement: str, input_size: int) -> Letterbox:
+        return place(width, height, placement, input_size, self._takes.size, self._stride)
+
+    def _in_frame(self, found: Decoded, frame: Frame, box: Letterbox) -> Decoded:
+        """Candidates in pixels of the input as such in pixels of the frame."""
         xyxy, scores, class_ids = found
         if not np.isfinite(xyxy).all():
             raise DetectorError('The model answered with a box that is not finite.')
@@ -136,19 +180,12 @@ class OnnxDetector:
             | (in_frame[:, 1] >= frame.height)
         )
         keep = ~beside
-        in_frame, scores, class_ids = in_frame[keep], scores[keep], class_ids[keep]
-        if self._family.nms_iou is None:
-            best = np.argsort(-scores, kind='stable')
-        else:
-            best = nms(in_frame, scores, self._family.nms_iou, class_ids)
-        return Detections(
-            in_frame[best].astype(np.float32), scores[best], class_ids[best], self.names
-        )
+        return Decoded(in_frame[keep], scores[keep], class_ids[keep])
 
     def _probed(self, graph: GraphInfo) -> Probe:
         """What the graph answers to a picture of zeros as large as a 4:3 frame's will be."""
         takes = self._takes
-        box = self._place(4, 3, STRETCH)
+        box = self._place(4, 3, STRETCH, self.input_size)
         size = Size(box.input_width, box.input_height)
         names = [name for name, _, _ in graph.outputs]
         try:

@@ -122,7 +122,12 @@ def _tensorrt_options(plan: TensorRtPlan | None) -> dict[str, str]:
 
 
 def tensorrt_plan(
-    content: bytes, sha256: str, version: str, takes: GraphInput, input_size: int, cache: str
+    content: bytes,
+    sha256: str,
+    version: str,
+    takes: GraphInput,
+    sizes: tuple[int, int],
+    cache: str,
 ) -> TensorRtPlan:
     """What TensorRT is to build, for the shapes that frames will have.
 
@@ -131,15 +136,16 @@ def tensorrt_plan(
         sha256: Of the model as its owner knows it.
         version: Of TensorRT.
         takes: The graph's inputs.
-        input_size: Longer side of a free input, pixels.
+        sizes: Longer side of a free input, the usual and the largest, pixels.
         cache: See `engine_folder`.
     """
     shapes: tuple[Shape, ...] = ()
     if takes.size is None:
-        usual = -(-input_size * 3 // 4 // STRIDE) * STRIDE
-        sides = [(STRIDE, STRIDE), (usual, input_size), (input_size, input_size)]
-        sizes = [(1, *side, 3) if takes.channels_last else (1, 3, *side) for side in sides]
-        shapes = (Shape(takes.name, *sizes),)
+        usual, largest = sizes
+        short = -(-usual * 3 // 4 // STRIDE) * STRIDE
+        sides = [(STRIDE, STRIDE), (short, usual), (largest, largest)]
+        bounds = [(1, *side, 3) if takes.channels_last else (1, 3, *side) for side in sides]
+        shapes = (Shape(takes.name, *bounds),)
         if takes.size_name:
             shapes += (Shape(takes.size_name, (1, 2), (1, 2), (1, 2)),)
     quantised = is_quantised(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,7 +16,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import STATUSES, Outcome
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.core.pipeline import Detector, Pipeline
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.offline import clouds
@@ -90,14 +90,14 @@ class BagReport:
 
     Attributes:
         source: Name of the input.
-        model: name, sha256, family (and how it was told) and provider of the detector.
+        models: name, sha256, family (and how it was told) and provider of each detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
         notes: What isn't as it was in the source, of the bag as a whole.
     """
 
     source: str
-    model: dict[str, str]
+    models: list[dict[str, str]]
     settings: dict[str, Any]
     topics: dict[str, TopicReport] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class BagReport:
             'version': __version__,
             'source': self.source,
             'clean': self.clean,
-            'model': self.model,
+            'models': self.models,
             'settings': self.settings,
             'notes': self.notes,
             'topics': {
@@ -146,7 +146,7 @@ def anonymize_bag(
     source: Path,
     target: Path,
     settings: Settings,
-    detector: Detector | None = None,
+    detectors: Sequence[Detector] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> BagReport:
@@ -160,7 +160,7 @@ def anonymize_bag(
         source: A rosbag2 directory, a .mcap or a .db3 file; only read.
         target: A directory that doesn't exist yet. It appears when all of it is written.
         settings: How.
-        detector: In place of the one that the settings name.
+        detectors: In place of those that the settings name, as many.
         progress: Called after every message.
         notice: Gets sentences for the user while the model is loaded.
 
@@ -176,8 +176,8 @@ def anonymize_bag(
     _check_apart(source, target)
     with BagReader(source) as reader:
         plans = plan(reader, settings)
-        detector = detector or load_detector(settings, notice)
-        job = _Job(reader, plans, Pipeline(settings, detector), source.name)
+        detectors = detectors or load_detectors(settings, notice)
+        job = _Job(reader, plans, Pipeline(settings, detectors), source.name)
         with BagWriter(target, reader.storage, reader.version) as writer:
             job.run(writer, progress)
     return job.report
@@ -201,7 +201,8 @@ class _Job:
         self._reader = reader
         self._plans = {item.topic.key: item for item in plans}
         self._pipeline = pipeline
-        self.report = BagReport(source, described(pipeline.detector), pipeline.settings.as_dict())
+        models = [described(detector) for detector in pipeline.detectors]
+        self.report = BagReport(source, models, pipeline.settings.as_dict())
         if reader.compression:
             self.report.notes.append(
                 f'The source is compressed ({reader.compression} mode); the target is not.'

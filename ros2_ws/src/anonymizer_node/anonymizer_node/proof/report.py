@@ -52,7 +52,7 @@ class Section:
         checks: More checks that the caller made.
         figures: More figures than those that are counted from the verdict.
         sheets: See `contact_sheet.contact_sheets`.
-        model: name, sha256, family and provider; default: the record's.
+        models: name, sha256, family and provider of each; default: the record's.
         settings: In force; default: the record's.
     """
 
@@ -62,7 +62,7 @@ class Section:
     checks: tuple[Check, ...] = ()
     figures: tuple[Figure, ...] = ()
     sheets: tuple[Sheet, ...] = ()
-    model: Mapping[str, Any] = field(default_factory=dict)
+    models: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -142,9 +142,9 @@ def _view(section: Section, number: int, show_before: bool) -> dict[str, Any]:
     verdict = section.verdict
     images = [topic for topic in verdict.topics.values() if topic.moments and _is_image(topic)]
     start, end = span_ns(images)
-    model = dict(section.model or verdict.record.get('model', {}))
+    models = list(section.models or verdict.record.get('models', []))
     settings = dict(section.settings or verdict.record.get('settings', {}))
-    repeated = {'model'} if settings.get('model') == model.get('name') else set()
+    repeated = {'model'} if settings.get('model') == [one.get('name') for one in models] else set()
     by_law = {law: [check for check in section.all_checks if check.law == law] for law in LAWS}
     return {
         'id': f'run-{number}',
@@ -164,7 +164,7 @@ def _view(section: Section, number: int, show_before: bool) -> dict[str, Any]:
         'recorded': _recorded(start, end),
         'sheets': [_sheet(sheet, start, show_before) for sheet in section.sheets if sheet.tiles],
         'show_before': show_before,
-        'model': model,
+        'models': models,
         'settings': {name: value for name, value in settings.items() if name not in repeated},
     }
 

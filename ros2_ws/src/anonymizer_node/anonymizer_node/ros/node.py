@@ -23,14 +23,14 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.core.pipeline import Detector, Pipeline
-from anonymizer_node.detectors.loading import load_detector
+from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.ros.announcer import Announcer
 from anonymizer_node.ros.camera import Camera
 from anonymizer_node.ros.camera_info import InfoRelay
 from anonymizer_node.ros.diagnostics import DetectorReport
 from anonymizer_node.ros.params import SettingsParameters
 from anonymizer_node.ros.reporter import Reporter, types_offered
-from anonymizer_node.ros.stopwatch import TimedDetector
+from anonymizer_node.ros.stopwatch import TimedDetector, drain_together_ms
 from anonymizer_node.ros.topics import CameraPlan, plan_cameras, resolved
 from anonymizer_node.ros.worker import Worker
 
@@ -42,7 +42,7 @@ STOP_TIMEOUT_S = 2.0
 """How long a frame in work may take to finish when the node is deactivated."""
 
 Transition = Callable[['AnonymizerNode', LifecycleState], TransitionCallbackReturn]
-DetectorFactory = Callable[[Settings], Detector]
+DetectorFactory = Callable[[Settings], Sequence[Detector]]
 
 
 def _transition(reaches: str) -> Callable[[Transition], Transition]:
@@ -92,7 +92,7 @@ class AnonymizerNode(LifecycleNode):
         """Unconfigured, with parameters and diagnostics.
 
         Args:
-            detector_factory: Called with the settings on each configuration; None: loads the model
+            detector_factory: Called with the settings on each configuration; None: loads the models
                 that they name.
             node_arguments: For `rclpy.node.Node`, such as `parameter_overrides`.
         """
@@ -101,10 +101,10 @@ class AnonymizerNode(LifecycleNode):
         self.refusal = ''
         self.hangs = False
         self._detector_factory = detector_factory or functools.partial(
-            load_detector, notice=self.get_logger().info
+            load_detectors, notice=self.get_logger().info
         )
-        self._detector: TimedDetector | None = None
-        self._about: dict[str, Any] = {}
+        self._detectors: tuple[TimedDetector, ...] = ()
+        self._about: tuple[dict[str, Any], ...] = ()
         self._pipeline: Pipeline | None = None
         self._cameras: tuple[Camera, ...] = ()
         self._infos: tuple[InfoRelay, ...] = ()
@@ -127,10 +127,11 @@ class AnonymizerNode(LifecycleNode):
             functools.partial(resolved, self),
             functools.partial(types_offered, self),
         )
-        detector = self._detector_factory(settings)
-        timed = TimedDetector(detector)
+        detectors = self._detector_factory(settings)
+        timed = tuple(TimedDetector(detector) for detector in detectors)
         pipeline = Pipeline(settings, timed)
-        self._detector, self._pipeline, self._about = timed, pipeline, _about(detector)
+        self._detectors, self._pipeline = timed, pipeline
+        self._about = tuple(_about(detector) for detector in detectors)
         self._cameras = tuple(
             Camera(self, index, plan, pipeline, self._announcer) for index, plan in enumerate(plans)
         )
@@ -191,8 +192,8 @@ class AnonymizerNode(LifecycleNode):
         self._cameras = ()
         self._infos = ()
         self._pipeline = None
-        self._detector = None
-        self._about = {}
+        self._detectors = ()
+        self._about = ()
 
     def destroy_node(self) -> None:
         """Stop, and end the node."""
@@ -214,7 +215,7 @@ class AnonymizerNode(LifecycleNode):
 
     def _check(self, settings: Settings) -> None:
         if self._pipeline is not None:
-            Pipeline(settings, self._pipeline.detector)  # It refuses what doesn't fit.
+            Pipeline(settings, self._pipeline.detectors)  # It refuses what doesn't fit.
 
     def _change(self, settings: Settings) -> None:
         if self._pipeline is not None:
@@ -226,13 +227,14 @@ class AnonymizerNode(LifecycleNode):
             self.state,
             self.refusal,
             max((camera.intake.busy_s() for camera in self._cameras), default=0.0),
-            () if self._detector is None else self._detector.drain_ms(),
-            {**self._about, **settings},
+            drain_together_ms(self._detectors),
+            {**_numbered(self._about), **settings},
         )
 
     def _log_plans(self, plans: Sequence[CameraPlan]) -> None:
-        told = ', '.join(f'{key} {value}' for key, value in self._about.items())
-        self.get_logger().info(f'Detector: {told or "of your own"}.')
+        for about in self._about:
+            told = ', '.join(f'{key} {value}' for key, value in about.items())
+            self.get_logger().info(f'Detector: {told or "of your own"}.')
         for plan in plans:
             self.get_logger().info(f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}')
 
@@ -244,3 +246,12 @@ def _about(detector: Detector) -> dict[str, Any]:
     for name in ('family', 'family_reason', 'provider'):
         told[name] = getattr(detector, name, '')
     return {name: value for name, value in told.items() if value}
+
+
+def _numbered(about: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What several detectors say of themselves as one: from the second on with a number."""
+    return {
+        f'{name} {number}' if number > 1 else name: value
+        for number, one in enumerate(about, 1)
+        for name, value in one.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from anonymizer_node.core.datatypes import Detections, Frame
 from anonymizer_node.core.pipeline import Detector
@@ -24,6 +25,11 @@ class TimedDetector:
         """Class names by id."""
         return self._detector.names
 
+    @property
+    def input_size(self) -> int:
+        """See `core.pipeline.Detector.input_size`."""
+        return self._detector.input_size
+
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
         began_s = time.perf_counter()
@@ -38,3 +44,8 @@ class TimedDetector:
         while self._times_ms:
             times_ms.append(self._times_ms.popleft())
         return tuple(times_ms)
+
+
+def drain_together_ms(detectors: Sequence[TimedDetector]) -> tuple[float, ...]:
+    """The times of several detectors that look at the same frames, added up by frame."""
+    return tuple(map(sum, zip(*(detector.drain_ms() for detector in detectors), strict=False)))
