@@ -71,8 +71,8 @@ def parse_entry(entry: str) -> tuple[str, dict[str, str]]:
     Raises:
         ConfigError: If there is no name, or an option is unknown, empty or there twice.
     """
-    parts = _OPTION.split(entry.strip())
-    model, options = parts[0], {}
+    parts = _OPTION.split(entry)
+    model, options = parts[0].strip(), {}
     for name, value in zip(parts[1::2], parts[2::2], strict=True):
         if name in options:
             raise ConfigError(f'model {entry!r} says {name} twice.')
