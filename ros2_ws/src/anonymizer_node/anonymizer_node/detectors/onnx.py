@@ -36,6 +36,7 @@ class OnnxDetector:
         names: Class names by id.
         provider: What runs it: `tensorrt`, `cuda` or `cpu`.
         input_size: Longer side of the input in pixels: the graph's own if that is fixed.
+        graph: The ONNX file's bytes, with a batch freed that was declared without need.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class OnnxDetector:
         path = str(model.path)
         keys = running.chosen(providers, onnxruntime.get_available_providers())
         content, graph, takes = _inspected(model)
+        self.graph = content
         self._takes = takes
         self._stride = _stride(graph.metadata)
         self.input_size = max(takes.size) if takes.size else input_size
@@ -99,9 +101,7 @@ class OnnxDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        box = self._place(frame.width, frame.height, self._family.preprocessing.placement)
-        size = Size(box.input_width, box.input_height)
-        feeds = self._takes.feeds(self._preprocessor(frame, box), size)
+        feeds, size, box = self.prepared(frame)
         try:
             answer = self._session.run(self._outputs, feeds)
         except Exception as error:  # onnxruntime raises its own types, straight from Exception.
@@ -113,6 +113,18 @@ class OnnxDetector:
             [_single(array) for array in answer], size, score_threshold, self._classes
         )
         return self._in_frame(found, frame, box)
+
+    def prepared(self, frame: Frame) -> tuple[dict[str, NDArray[Any]], Size, Letterbox]:
+        """What the graph is given for a frame, its size, and how the frame lies in it.
+
+        The arrays are valid until the next call.
+
+        Raises:
+            UnsupportedEncodingError: If the frame's encoding can't be shown as BGR.
+        """
+        box = self._place(frame.width, frame.height, self._family.preprocessing.placement)
+        size = Size(box.input_width, box.input_height)
+        return self._takes.feeds(self._preprocessor(frame, box), size), size, box
 
     def _place(self, width: int, height: int, placement: str) -> Letterbox:
         return place(width, height, placement, self.input_size, self._takes.size, self._stride)
