@@ -34,8 +34,8 @@ class Seeing:
             np.zeros(count, np.int64),
         )
 
-    def chosen(self, candidates, nms_iou):
-        best = nms(*candidates[:2], nms_iou, candidates.class_ids)
+    def chosen(self, candidates, otherwise_iou=None):
+        best = nms(*candidates[:2], otherwise_iou, candidates.class_ids)
         return Detections(*(part[best] for part in candidates), self.names)
 
 

@@ -79,7 +79,7 @@ def test_an_unknown_name_is_refused_with_the_known(tmp_path):
 
 
 def test_a_path_is_a_model_of_one_s_own(tmp_path, monkeypatch):
-    write(tmp_path)
+    (tmp_path / 'tiny.onnx').write_bytes(CONTENT)
     model = resolve(str(tmp_path / 'tiny.onnx'), {})
     assert model.content == CONTENT
     assert (model.name, model.sha256) == ('tiny', SHA256)
@@ -88,17 +88,45 @@ def test_a_path_is_a_model_of_one_s_own(tmp_path, monkeypatch):
     assert resolve('~/tiny.onnx', {}).path == tmp_path / 'tiny.onnx'
 
 
+def test_the_list_beside_a_path_says_what_it_is(tmp_path, monkeypatch):
+    write(tmp_path, name='mine')
+    model = resolve(str(tmp_path / 'tiny.onnx'), {})
+    assert (model.name, model.path, model.content) == ('mine', tmp_path / 'tiny.onnx', CONTENT)
+    assert (model.family, model.classes) == ('nanodet', ('person', 'dog'))
+    monkeypatch.chdir(tmp_path)
+    assert resolve('tiny.onnx', {}).name == resolve('./tiny.onnx', {}).name == 'mine'
+
+
+def test_a_path_whose_file_is_not_that_of_the_list_beside_it_is_refused(tmp_path):
+    write(tmp_path, CONTENT + b'altered')
+    with pytest.raises(ModelError, match='take its entry out') as raised:
+        resolve(str(tmp_path / 'tiny.onnx'), {})
+    assert SHA256 in str(raised.value)
+
+
+def test_a_path_that_the_list_beside_it_does_not_name_is_one_s_own(tmp_path):
+    write(tmp_path, file='other.onnx')
+    model = resolve(str(tmp_path / 'tiny.onnx'), {})
+    assert (model.name, model.family, model.classes) == ('tiny', '', ())
+
+
+def test_a_list_beside_a_path_that_can_not_be_read_is_not_passed_over(tmp_path):
+    write(tmp_path).write_text('models: 3')
+    with pytest.raises(ModelError, match='is no list of models'):
+        resolve(str(tmp_path / 'tiny.onnx'), {})
+
+
 def test_class_names_may_lie_beside_a_model_of_one_s_own(tmp_path):
-    write(tmp_path)
+    (tmp_path / 'tiny.onnx').write_bytes(CONTENT)
     (tmp_path / 'tiny.names').write_text('person\n traffic light\r\n\n', encoding='utf-8')
     assert resolve(str(tmp_path / 'tiny.onnx'), {}).classes == ('person', 'traffic light')
-    registry = load_registry(tmp_path / 'models.yaml')
+    registry = load_registry(write(tmp_path))
     assert resolve('tiny', registry).classes == ('person', 'dog')
 
 
 @pytest.mark.parametrize('content', [b'person\n\ndog\n', b'\xff\xfe\x00'])
 def test_class_names_that_can_not_be_read_are_refused(tmp_path, content):
-    write(tmp_path)
+    (tmp_path / 'tiny.onnx').write_bytes(CONTENT)
     (tmp_path / 'tiny.names').write_bytes(content)
     with pytest.raises(ModelError) as raised:
         resolve(str(tmp_path / 'tiny.onnx'), {})

@@ -60,3 +60,48 @@ def test_files_in_the_way_are_named(tmp_path):
         check_free(tmp_path, ['tiny'], force=False)
     with pytest.raises(InputError, match='is a file'):
         check_free(tmp_path / 'tiny.onnx', ['tiny'], force=False)
+
+
+def test_comments_at_the_top_stay(tmp_path):
+    store(tmp_path, 'a', model(), ENTRY)
+    catalogue = tmp_path / 'models.yaml'
+    assert catalogue.read_text().startswith('# Detectors.')
+    text = catalogue.read_text()
+    catalogue.write_text('# Mine.\n# All mine.\n' + text[text.index('models:') :])
+    store(tmp_path, 'b', model(), ENTRY)
+    assert catalogue.read_text().startswith('# Mine.\n# All mine.\nmodels:\n')
+    assert list(load_registry(catalogue)) == ['a', 'b']
+
+
+def test_what_can_not_be_written_whole_leaves_all_as_it_was(tmp_path, monkeypatch):
+    store(tmp_path, 'tiny', model(), ENTRY)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    written = []
+
+    def full(descriptor):
+        written.append(descriptor)
+        if len(written) == 2:
+            raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('os.fsync', full)
+    with pytest.raises(OSError, match='No space'):
+        store(tmp_path, 'tiny', model('two'), ENTRY)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_files_are_readable_for_whom_they_were_or_usually_are(tmp_path):
+    store(tmp_path, 'tiny', model(), ENTRY)
+    usual = tmp_path / 'usual'
+    usual.touch()
+    path = tmp_path / 'tiny.onnx'
+    assert path.stat().st_mode == usual.stat().st_mode
+    path.chmod(0o640)
+    store(tmp_path, 'tiny', model('two'), ENTRY)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize('text', ['hello', 'models: [3]', 'models: [{file: a}]', 'models:'])
+def test_a_catalogue_that_is_none_is_seen_before_the_work(tmp_path, text):
+    (tmp_path / 'models.yaml').write_text(text)
+    with pytest.raises(ModelError, match='is no list of models'):
+        check_free(tmp_path, ['tiny'], force=True)

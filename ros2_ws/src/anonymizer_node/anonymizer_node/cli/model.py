@@ -7,8 +7,8 @@ import importlib
 from collections.abc import Mapping
 
 VERBS: Mapping[str, str] = {
-    'list': 'the models in models.yaml',
-    'build': 'make the embedded model',
+    'list': 'the models in models.yaml, with their figures',
+    'build': 'make the embedded model, or quantise your own',
 }
 """Verb -> what it does. Its code is `cli/model_VERB.py` with `add_arguments` and `main`."""
 

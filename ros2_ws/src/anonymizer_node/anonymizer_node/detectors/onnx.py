@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -26,6 +26,20 @@ PROVIDER_NAMES = running.PROVIDER_NAMES
 Notice = Callable[[str], None]
 
 
+class Prepared(NamedTuple):
+    """A frame, ready for a graph.
+
+    Attributes:
+        feeds: Arrays by the names of the graph's inputs.
+        size: Of the picture among them.
+        box: How the frame lies in it.
+    """
+
+    feeds: dict[str, NDArray[Any]]
+    size: Size
+    box: Letterbox
+
+
 class OnnxDetector:
     """A detector from an ONNX file. Not thread-safe.
 
@@ -36,6 +50,7 @@ class OnnxDetector:
         names: Class names by id.
         provider: What runs it: `tensorrt`, `cuda` or `cpu`.
         input_size: Longer side of the input in pixels: the graph's own if that is fixed.
+        graph: The ONNX file's bytes, with a batch freed that was declared without need.
     """
 
     def __init__(
@@ -70,6 +85,7 @@ class OnnxDetector:
         path = str(model.path)
         keys = running.chosen(providers, onnxruntime.get_available_providers())
         content, graph, takes = _inspected(model)
+        self.graph = content
         self._takes = takes
         self._stride = _stride(graph.metadata)
         self.input_size = max(takes.size) if takes.size else input_size
@@ -106,7 +122,7 @@ class OnnxDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        return self.chosen(self.candidates(frame, score_threshold), self._family.nms_iou)
+        return self.chosen(self.candidates(frame, score_threshold))
 
     def candidates(self, frame: Frame, score_threshold: float, input_size: int = 0) -> Decoded:
         """What may be somebody, before NMS.
@@ -114,8 +130,7 @@ class OnnxDetector:
         Args:
             frame: Or a part of one.
             score_threshold: 0..1.
-            input_size: Longer side of the input where the graph leaves it free, pixels; 0: the
-                detector's own.
+            input_size: See `prepare`.
 
         Returns:
             Boxes in pixels of the frame.
@@ -123,30 +138,62 @@ class OnnxDetector:
         Raises:
             DetectorError: If the frame could not be judged.
         """
+        prepared = self.prepare(frame, input_size)
+        return self.decode(self.infer(prepared), prepared, frame, score_threshold)
+
+    def prepare(self, frame: Frame, input_size: int = 0) -> Prepared:
+        """The first part of `candidates`: what the graph is given; valid until the next call.
+
+        Args:
+            frame: Or a part of one.
+            input_size: Longer side of the input where the graph leaves it free, pixels; 0: the
+                detector's own.
+
+        Raises:
+            UnsupportedEncodingError: If the frame's encoding can't be shown as BGR.
+        """
         placement = self._family.preprocessing.placement
         box = self._place(frame.width, frame.height, placement, input_size or self.input_size)
         size = Size(box.input_width, box.input_height)
-        feeds = self._takes.feeds(self._preprocessor(frame, box), size)
+        return Prepared(self._takes.feeds(self._preprocessor(frame, box), size), size, box)
+
+    def infer(self, prepared: Prepared) -> list[NDArray[Any]]:
+        """The second part of `candidates`: the graph's outputs.
+
+        Raises:
+            DetectorError: If the graph fails.
+        """
         try:
-            answer = self._session.run(self._outputs, feeds)
+            return list(self._session.run(self._outputs, prepared.feeds))
         except Exception as error:  # onnxruntime raises its own types, straight from Exception.
             raise DetectorError(f'The model failed on a frame: {error}') from error
+
+    def decode(
+        self,
+        answer: Sequence[NDArray[Any]],
+        prepared: Prepared,
+        frame: Frame,
+        score_threshold: float,
+    ) -> Decoded:
+        """The third part of `candidates`: outputs as boxes in pixels of the frame."""
         if any(array.dtype == np.float16 for array in answer):
             # What the graph computed as this threshold is the nearest number of half precision.
             score_threshold = min(score_threshold, float(np.float16(score_threshold)))
         found = self._family.decode(
-            [_single(array) for array in answer], size, score_threshold, self._classes
+            [_single(array) for array in answer], prepared.size, score_threshold, self._classes
         )
-        return self._in_frame(found, frame, box)
+        return self._in_frame(found, frame, prepared.box)
 
-    def chosen(self, candidates: Decoded, nms_iou: float | None) -> Detections:
+    def chosen(self, candidates: Decoded, otherwise_iou: float | None = None) -> Detections:
         """Candidates as detections: after NMS, best first.
 
         Args:
             candidates: In pixels of the frame.
-            nms_iou: See `Family.nms_iou`.
+            otherwise_iou: Boxes that overlap by more are taken for one where the family leaves
+                NMS to the graph; None: none are.
         """
         xyxy, scores, class_ids = candidates
+        nms_iou = self._family.nms_iou if self._family.nms_iou is not None else otherwise_iou
         if nms_iou is None:
             best = np.argsort(-scores, kind='stable')
         else:

@@ -13,7 +13,8 @@ import yaml
 from anonymizer_node.core.errors import ModelError
 from anonymizer_node.resources import share_path
 
-REGISTRY = 'models/models.yaml'
+CATALOGUE = 'models.yaml'
+REGISTRY = f'models/{CATALOGUE}'
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ModelFile:
 
 
 def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
-    """The models that come with the project, by name.
+    """The models of a models.yaml, by name; without a path those that come with the project.
 
     Raises:
         ModelError: If models.yaml lacks something or isn't YAML.
@@ -75,7 +76,7 @@ def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
     except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
         raise ModelError(
             f'{str(path)!r} is no list of models ({type(error).__name__}: {error}); '
-            'restore it from the release.'
+            'restore it from the release, or keep models of your own in another folder.'
         ) from error
 
 
@@ -102,7 +103,8 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
     """Read the file that a setting `model` means, and check that it is the known one.
 
     Args:
-        model: A name from models.yaml, or a path that ends in .onnx. A file beside that one, with
+        model: A name from models.yaml, or a path that ends in .onnx. If a models.yaml beside that
+            one has an entry for it, it has to be what that says. Otherwise a file beside it, with
             the same name but .names at its end, has its classes' names, one a line.
         registry: In place of the shipped one.
 
@@ -111,6 +113,9 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
     """
     if model.endswith('.onnx'):
         path = Path(model).expanduser()
+        beside = _entry_beside(path)
+        if beside is not None:
+            return _checked(beside)
         content = _content(path)
         return ModelFile(path.stem, path, _sha256(content), '', _names_beside(path), content)
     known = load_registry() if registry is None else registry
@@ -119,15 +124,29 @@ def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> Mod
             f'Model {model!r} is unknown; known are {", ".join(sorted(known))}. '
             'A file of your own is given as a path that ends in .onnx.'
         )
-    entry = known[model]
+    return _checked(known[model])
+
+
+def _checked(entry: ModelEntry) -> ModelFile:
+    """The file of an entry; raises `ModelError` if it is another one."""
     content = _content(entry.path)
     sha256 = _sha256(content)
     if sha256 != entry.sha256:
         raise ModelError(
             f'{str(entry.path)!r} has SHA-256 {sha256}, but models.yaml says {entry.sha256}: '
-            'it is damaged or was altered. Restore it, or give it as a path if it is your own.'
+            'it is damaged or was altered. Restore it; if it is your own and meant to be another '
+            f'one, take its entry out of the {CATALOGUE} beside it.'
         )
-    return ModelFile(model, entry.path, sha256, entry.family, entry.classes, content)
+    return ModelFile(entry.name, entry.path, sha256, entry.family, entry.classes, content)
+
+
+def _entry_beside(path: Path) -> ModelEntry | None:
+    """What a models.yaml in a model's folder says of it, if there is one that does."""
+    catalogue = path.parent / CATALOGUE
+    if not catalogue.is_file():
+        return None
+    entries = load_registry(catalogue).values()
+    return next((entry for entry in entries if entry.path == path), None)
 
 
 def _names_beside(path: Path) -> tuple[str, ...]:

@@ -20,19 +20,21 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
     """Pick pictures of a folder at random, the same ones every time.
 
     Args:
-        folder: Holding .jpg, .jpeg, .png or .bmp files.
+        folder: Holding .jpg, .jpeg, .png or .bmp files, in folders of its own too.
         count: How many at most.
         seed: Of the choice.
 
     Returns:
-        Paths sorted by name.
+        Paths, sorted.
 
     Raises:
         InputError: If the folder has no picture, or isn't one.
     """
     if not folder.is_dir():
         raise InputError(f'{str(folder)!r} is no folder; give one with pictures of people.')
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    found = sorted(
+        path for path in folder.rglob('*') if path.suffix.lower() in _SUFFIXES and path.is_file()
+    )
     if not found:
         raise InputError(
             f'{str(folder)!r} has no picture ({", ".join(_SUFFIXES)}); give a folder with some, '
@@ -41,6 +43,22 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
     if len(found) <= count:
         return found
     return sorted(random.Random(seed).sample(found, count))  # noqa: S311
+
+
+def read(path: Path) -> UInt8Array:
+    """Read a picture.
+
+    Returns:
+        (height, width, 3) uint8 BGR, turned as its EXIF data says.
+
+    Raises:
+        InputError: If it can't be decoded.
+    """
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if picture is None:
+        raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
+    return np.asarray(picture, np.uint8)
 
 
 def load(path: Path, input_size: int) -> UInt8Array:
@@ -56,9 +74,7 @@ def load(path: Path, input_size: int) -> UInt8Array:
     Raises:
         InputError: If it can't be decoded.
     """
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
+    picture = read(path)
     box = Letterbox.fit(picture.shape[1], picture.shape[0], input_size)
     canvas = np.zeros((box.input_height, box.input_width, 3), np.uint8)
     canvas[box.top : box.top + box.height, box.left : box.left + box.width] = resized_bgr(
