@@ -328,3 +328,110 @@ def test_a_box_without_size_is_not_taken_for_nobody(box):
         image(noise(80, 80)), ImageCodec(), '/front'
     )
     assert (outcome.status, outcome.cause) == ('dropped', 'detector')
+
+
+# --- Several detectors
+
+
+def several(detectors, settings, frames=1):
+    pipeline = Pipeline(settings, detectors)
+    codec = FakeCodec()
+    outcomes = [
+        pipeline.process({'stamp': index * 100_000_000}, codec, '/front') for index in range(frames)
+    ]
+    return outcomes if frames > 1 else outcomes[0]
+
+
+def test_what_any_of_them_finds_is_obscured_on_its_own_terms():
+    class Asked(FakeDetector):
+        def detect(self, frame, score_threshold):
+            self.threshold = score_threshold
+            return super().detect(frame, score_threshold)
+
+    person = Asked((0, 0, 10, 20))
+    badge = Asked(
+        answer=lambda frame: detections(
+            (30, 10, 40, 20), (50, 0, 60, 9), names=('badge', 'dog'), ids=(0, 1)
+        ),
+        names=('badge', 'dog'),
+    )
+    outcome = several(
+        [person, badge],
+        SETTINGS.changed(
+            model=('person', 'b.onnx classes=badge padding=0.5 score_threshold=0.4'),
+            padding=0.1,
+            score_threshold=0.2,
+        ),
+    )
+    assert outcome.message == {'redacted': (Region(0, 0, 11, 22), Region(25, 5, 45, 25))}
+    assert (person.threshold, badge.threshold) == (0.2, 0.4)
+    assert outcome.detections.names == ('person', 'badge', 'dog')
+    assert outcome.detections.class_ids.tolist() == [0, 1]
+
+
+def test_one_that_fails_fails_the_frame():
+    def fail(frame):
+        raise DetectorError('no answer')
+
+    outcome = several(
+        [FakeDetector((0, 0, 10, 20)), FakeDetector(answer=fail)],
+        SETTINGS.changed(model=('a', 'b')),
+    )
+    assert (outcome.status, outcome.cause, outcome.message) == ('dropped', 'detector', None)
+
+
+def test_each_must_have_a_class_that_is_wanted():
+    both = SETTINGS.changed(model=('a', 'f.onnx'))
+    with pytest.raises(ConfigError, match=r"'f.onnx' has no class 'person'.*classes=face"):
+        Pipeline(both, [FakeDetector(), FakeDetector(names=('face',))])
+    faces = FakeDetector(names=('face',))
+    Pipeline(both.changed(classes=('person', 'face')), [FakeDetector(), faces])
+
+
+def test_as_many_detectors_as_models_are_needed():
+    with pytest.raises(ConfigError, match='1 models, and there are 2 detectors'):
+        Pipeline(SETTINGS, [FakeDetector(), FakeDetector()])
+
+
+def test_the_codec_keeps_as_many_pixels_as_the_neediest_uses():
+    first, second = FakeDetector((0, 0, 10, 20)), FakeDetector()
+    second.input_size = 900
+    codec = FakeCodec()
+    pipeline = Pipeline(SETTINGS.changed(model=('a', 'b')), [first, second])
+    pipeline.process({'raw': True}, codec, '/front')
+    assert codec.least_size == 900
+
+
+# --- Heads
+
+
+def test_of_whom_only_the_head_is_asked_for_the_body_stays():
+    outcome = run(
+        detector=FakeDetector((10, 0, 20, 40)), settings=SETTINGS.changed(region=('head',))
+    )
+    assert outcome.message == {'redacted': (Region(10, 0, 20, 12),)}
+
+
+def test_a_face_is_obscured_and_says_where_a_head_is():
+    person = FakeDetector((10, 0, 20, 40))
+    face = FakeDetector((12, 4, 16, 8), names=('face',))
+    settings = SETTINGS.changed(model=('a', 'f.onnx classes=face'), region=('person=head',))
+    outcome = several([person, face], settings)
+    assert outcome.message == {'redacted': (Region(12, 4, 16, 8), Region(10, 1, 18, 9))}
+
+
+def test_heads_are_by_class():
+    two = FakeDetector(
+        answer=lambda frame: detections(
+            (0, 0, 10, 40), (20, 0, 30, 40), names=('person', 'rider'), ids=(0, 1)
+        ),
+        names=('person', 'rider'),
+    )
+    settings = SETTINGS.changed(classes=('person', 'rider'), region=('head', 'person=person'))
+    outcome = run(detector=two, settings=settings)
+    assert outcome.message == {'redacted': (Region(0, 0, 10, 40), Region(20, 0, 30, 12))}
+
+
+def test_a_class_that_nobody_has_is_no_region():
+    with pytest.raises(ConfigError, match="No model has a class 'rider'; there are person"):
+        Pipeline(SETTINGS.changed(region=('rider=head',)), [FakeDetector()])
