@@ -137,7 +137,7 @@ def test_settings_change_at_run_time_together_or_not_at_all(world):
     assert "'none' is unknown; choose from blackout, pixelate, blur" in refused.reason
     refused = probe.set_parameters(classes=['person', 'unicorn'])
     assert not refused.successful
-    assert "no class 'unicorn'" in refused.reason
+    assert "No model has a class 'unicorn'" in refused.reason
     refused = probe.set_parameters(input_topics=['/other'])
     assert not refused.successful
     assert 'read-only' in refused.reason
