@@ -99,13 +99,31 @@ class OnnxDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
+        feeds, box, size = self.prepare(frame)
+        return self.decode(self.infer(feeds), frame, box, size, score_threshold)
+
+    def prepare(self, frame: Frame) -> tuple[dict[str, NDArray[Any]], Letterbox, Size]:
+        """First part of `detect`: what goes in, valid until the next call; how the frame lies."""
         box = self._place(frame.width, frame.height, self._family.preprocessing.placement)
         size = Size(box.input_width, box.input_height)
-        feeds = self._takes.feeds(self._preprocessor(frame, box), size)
+        return self._takes.feeds(self._preprocessor(frame, box), size), box, size
+
+    def infer(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Second part of `detect`: the graph's outputs; `DetectorError` if it fails."""
         try:
-            answer = self._session.run(self._outputs, feeds)
+            return list(self._session.run(self._outputs, feeds))
         except Exception as error:  # onnxruntime raises its own types, straight from Exception.
             raise DetectorError(f'The model failed on a frame: {error}') from error
+
+    def decode(
+        self,
+        answer: Sequence[NDArray[Any]],
+        frame: Frame,
+        box: Letterbox,
+        size: Size,
+        score_threshold: float,
+    ) -> Detections:
+        """Third part of `detect`: outputs as detections; box and size are those of `prepare`."""
         if any(array.dtype == np.float16 for array in answer):
             # What the graph computed as this threshold is the nearest number of half precision.
             score_threshold = min(score_threshold, float(np.float16(score_threshold)))

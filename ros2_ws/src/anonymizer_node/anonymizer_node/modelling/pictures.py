@@ -13,7 +13,7 @@ from anonymizer_node.core.encodings import resized_bgr
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.geometry import Letterbox
 
-_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png')
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png')
 
 
 def choose(folder: Path, count: int, seed: int) -> list[Path]:
@@ -32,15 +32,33 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f'{str(folder)!r} is no folder; give one with pictures of people.')
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not found:
         raise InputError(
-            f'{str(folder)!r} has no picture ({", ".join(_SUFFIXES)}); give a folder with some, '
+            f'{str(folder)!r} has no picture ({", ".join(SUFFIXES)}); give a folder with some, '
             'people among them.'
         )
     if len(found) <= count:
         return found
     return sorted(random.Random(seed).sample(found, count))  # noqa: S311
+
+
+def read(path: Path, turned: bool = True) -> UInt8Array:
+    """A picture from disk, (height, width, 3) uint8 BGR.
+
+    Args:
+        path: Of the picture.
+        turned: As it is shown: turned as its EXIF data say. False: as it is stored.
+
+    Raises:
+        InputError: If it can't be decoded.
+    """
+    how = cv2.IMREAD_COLOR if turned else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, how) if data.size else None
+    if picture is None:
+        raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
+    return np.asarray(picture, np.uint8)
 
 
 def load(path: Path, input_size: int) -> UInt8Array:
@@ -56,9 +74,7 @@ def load(path: Path, input_size: int) -> UInt8Array:
     Raises:
         InputError: If it can't be decoded.
     """
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
+    picture = read(path)
     box = Letterbox.fit(picture.shape[1], picture.shape[0], input_size)
     canvas = np.zeros((box.input_height, box.input_width, 3), np.uint8)
     canvas[box.top : box.top + box.height, box.left : box.left + box.width] = resized_bgr(
