@@ -6,7 +6,7 @@ that was obscured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,3 @@ def obscured_masks(path: Path) -> list[NDArray[np.bool_]]:
             image = bag.decode(IMAGE, item.data)
             masks.append(~image.data.reshape(image.height, image.width, 3).any(axis=2))
         return masks
-
-
-def share_covered(mask: NDArray[np.bool_], xyxy: Sequence[float]) -> float:
-    """The share of a box that is obscured, the box rounded outward."""
-    x0, y0, x1, y1 = xyxy
-    rows = slice(max(0, int(np.floor(y0))), int(np.ceil(y1)))
-    columns = slice(max(0, int(np.floor(x0))), int(np.ceil(x1)))
-    return float(mask[rows, columns].mean())

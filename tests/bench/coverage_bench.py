@@ -2,7 +2,8 @@
 
     python tests/bench/coverage_bench.py [DATASET] [--input-size 512 ...] [--json FILE]
 
-DATASET holds `images/*.jpg` and COCO-format `person_boxes.json`. Every image becomes a raw frame
+DATASET is labelled as `anonymize model eval` takes it, which is quicker and says more; here
+nothing of the run is believed but its pixels. Every image becomes a raw frame
 of one bag, 60 s after the one before, so that nothing is held from one to the next; the job of
 `anonymize bag` runs on it, and the output's pixels are counted. Crowd regions are no single
 person and are left out.
@@ -18,57 +19,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from bench_bags import DATA, TOPIC, obscured_masks, share_covered, write_bag
+from bench_bags import DATA, TOPIC, obscured_masks, write_bag
 from numpy.typing import NDArray
 
 from anonymizer_node.core.config import THOROUGHNESS, Settings
+from anonymizer_node.modelling.datasets import read_dataset
+from anonymizer_node.modelling.evaluate import share_covered
+from anonymizer_node.modelling.evaluation import LEAST_HEIGHT
+from anonymizer_node.modelling.labelled import pixels_of
 from anonymizer_node.offline.bag import anonymize_bag
 
 SECONDS_APART = 60
-LEAST_HEIGHT = 0.1
-"""People smaller than this share of the image's height are counted apart."""
-
+PEOPLE = ('person',)
 LEAST_COVERED = 0.5
 LEAST_SHARE_90 = 0.95
 MOST_OBSCURED = 0.28
 
 
-def labelled(dataset: Path) -> list[tuple[str, list[list[float]]]]:
-    """File name and person boxes (xyxy) of every image of a COCO-format data set."""
-    annotations = json.loads((dataset / 'person_boxes.json').read_text())
-    boxes: dict[int, list[list[float]]] = {}
-    for item in annotations['annotations']:
-        if not item.get('iscrowd'):
-            x, y, width, height = item['bbox']
-            boxes.setdefault(item['image_id'], []).append([x, y, x + width, y + height])
-    images = sorted(annotations['images'], key=lambda image: image['file_name'])
-    return [(image['file_name'], boxes.get(image['id'], [])) for image in images]
-
-
 def measure(dataset: Path, settings: Settings) -> dict[str, Any]:
     """Run the job and count."""
-    images = labelled(dataset)
+    pictures = read_dataset(dataset, PEOPLE).pictures
 
     def frames() -> Iterator[tuple[float, NDArray[Any]]]:
-        for index, (name, _) in enumerate(images):
-            yield index * SECONDS_APART, cv2.imread(str(dataset / 'images' / name))
+        for index, picture in enumerate(pictures):
+            yield index * SECONDS_APART, pixels_of(picture)
 
     with tempfile.TemporaryDirectory() as folder:
         write_bag(Path(folder, 'in'), frames())
         report = anonymize_bag(Path(folder, 'in'), Path(folder, 'out'), settings)
         masks = obscured_masks(Path(folder, 'out'))
     dropped = report.topics[TOPIC].statuses['dropped']
-    if len(masks) != len(images) - dropped:
-        raise SystemExit(f'{len(masks)} frames came out of {len(images)}, {dropped} dropped')
+    if len(masks) != len(pictures) - dropped:
+        raise SystemExit(f'{len(masks)} frames came out of {len(pictures)}, {dropped} dropped')
     large, small, worst = [], [], []
-    for (name, boxes), mask in zip(images, masks, strict=True):
-        for box in boxes:
+    for picture, mask in zip(pictures, masks, strict=True):
+        for box in picture.boxes_of(PEOPLE).tolist():
             share = share_covered(mask, box)
-            if box[3] - box[1] >= LEAST_HEIGHT * mask.shape[0]:
+            if box[3] - box[1] >= LEAST_HEIGHT * picture.height:
                 large.append(share)
-                worst.append((round(share, 2), name, [round(value) for value in box]))
+                worst.append((round(share, 2), picture.path.name, [round(side) for side in box]))
             else:
                 small.append(share)
     return {

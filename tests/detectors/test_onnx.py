@@ -35,6 +35,17 @@ def test_a_painted_person_is_found_where_painted():
     assert found.xyxy.dtype == np.float32
 
 
+def test_the_three_parts_of_a_detection_give_the_whole():
+    pixels = blank()
+    paint(pixels, 5, 6, 200, across=2, down=4)
+    one, frame = detector(), frame_of(pixels)
+    feeds, box, size = one.prepare(frame)
+    assert [picture.shape for picture in feeds.values()] == [(1, *size[::-1], 3)]
+    found = one.decode(one.infer(feeds), frame, box, size, 0.25)
+    assert found.xyxy.tolist() == one.detect(frame, 0.25).xyxy.tolist()
+    assert len(found) == 1
+
+
 def test_nobody_is_no_detections():
     found = detector().detect(frame_of(blank()), 0.25)
     assert len(found) == 0

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import coverage_bench as coverage
-from bench_bags import obscured_masks, share_covered, video, write_bag
+from bench_bags import obscured_masks, video, write_bag
 
 from anonymizer_node.core.config import Settings
+from anonymizer_node.modelling.evaluate import share_covered
 from anonymizer_node.offline.bag import anonymize_bag
 
 GIF_RATE_HZ = 1000 / 70

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 VERBS: Mapping[str, str] = {
     'list': 'the models in models.yaml, with their figures',
     'build': 'make the embedded model, or quantise your own',
+    'eval': 'how good detectors and settings are on labelled pictures',
+    'bench': 'how fast models are, against each other in one run',
 }
 """Verb -> what it does. Its code is `cli/model_VERB.py` with `add_arguments` and `main`."""
 

@@ -15,14 +15,15 @@ class ThoroughDetector:
     """Runs a detector over the views of a frame and takes together what it finds.
 
     Attributes:
-        model, family, family_reason, names, provider: Of the detector that is run.
+        detector: That is run.
+        model, family, family_reason, names, provider: Of it.
         views: In the order in which they are looked at.
         input_size: Pixels of a frame's longer side that are made use of.
     """
 
     def __init__(self, detector: OnnxDetector, thoroughness: str) -> None:
         """Args: detector: To run. thoroughness: One of `config.THOROUGHNESS`."""
-        self._detector = detector
+        self.detector = detector
         self.model, self.provider = detector.model, detector.provider
         self.family, self.family_reason = detector.family, detector.family_reason
         self.names = detector.names
@@ -42,7 +43,7 @@ class ThoroughDetector:
         if tiled:
             size = (frame.width, frame.height)
             whole.append(join_cut(_joined(tiled), np.concatenate(crops), size))
-        return self._detector.chosen(_joined(whole), MERGE_IOU)
+        return self.detector.chosen(_joined(whole), MERGE_IOU)
 
     def _look(
         self, frame: Frame, view: View, score_threshold: float
@@ -51,7 +52,7 @@ class ThoroughDetector:
         part, offset, scale = frame, np.zeros(4, np.float32), np.ones(4, np.float32)
         if view.crop != FULL:
             part, offset, scale = _cropped(frame, view)
-        xyxy, scores, class_ids = self._detector.candidates(part, score_threshold, view.size)
+        xyxy, scores, class_ids = self.detector.candidates(part, score_threshold, view.size)
         in_frame = ((xyxy + offset) * scale).astype(np.float32)
         sides = np.sqrt((in_frame[:, 2:] - in_frame[:, :2]).clip(0).prod(axis=1))
         keep = sides <= view.most * max(frame.width, frame.height)

@@ -1,5 +1,5 @@
-"""How detectors are made: weights from a package, to ONNX, quantised, checked.
+"""How detectors are made and measured: weights to ONNX, quantised, checked; evaluated, timed.
 
-Only this wing needs onnx and onnxruntime's quantiser (`pip install 'anonymizer_node[modelling]'`);
-a robot that runs a finished model needs neither.
+Only the making needs onnx and onnxruntime's quantiser (`pip install 'anonymizer_node[modelling]'`);
+a robot that runs or measures a finished model needs neither.
 """

@@ -13,7 +13,7 @@ from anonymizer_node.core.encodings import resized_bgr
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.geometry import Letterbox
 
-_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png')
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png')
 
 
 def choose(folder: Path, count: int, seed: int) -> list[Path]:
@@ -33,11 +33,11 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f'{str(folder)!r} is no folder; give one with pictures of people.')
     found = sorted(
-        path for path in folder.rglob('*') if path.suffix.lower() in _SUFFIXES and path.is_file()
+        path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file()
     )
     if not found:
         raise InputError(
-            f'{str(folder)!r} has no picture ({", ".join(_SUFFIXES)}); give a folder with some, '
+            f'{str(folder)!r} has no picture ({", ".join(SUFFIXES)}); give a folder with some, '
             'people among them.'
         )
     if len(found) <= count:
@@ -45,17 +45,19 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
     return sorted(random.Random(seed).sample(found, count))  # noqa: S311
 
 
-def read(path: Path) -> UInt8Array:
-    """Read a picture.
+def read(path: Path, turned: bool = True) -> UInt8Array:
+    """A picture from disk, (height, width, 3) uint8 BGR.
 
-    Returns:
-        (height, width, 3) uint8 BGR, turned as its EXIF data says.
+    Args:
+        path: Of the picture.
+        turned: As it is shown: turned as its EXIF data say. False: as it is stored.
 
     Raises:
         InputError: If it can't be decoded.
     """
-    content = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    how = cv2.IMREAD_COLOR if turned else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, how) if data.size else None
     if picture is None:
         raise InputError(f'{str(path)!r} is no picture that OpenCV reads; take it out.')
     return np.asarray(picture, np.uint8)
