@@ -2,65 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Float32Array
 from anonymizer_node.core.geometry import iou
+from anonymizer_node.core.motion import Float64Array, Tracks
 
 LEAST_IOU = 0.2
 """A detection continues a track if it overlaps the track's predicted box by at least this."""
 
-GROWTH_PER_SECOND = 0.5
-"""How fast an unseen track's box widens on every side, as a share of its size, per second."""
+TRUST_IN_LAST = 0.75
+"""Overlap with where a track was counts as this much of overlap with where it should be: of two
+people who cross, each is where the other was."""
+
+REACH = 1.0
+"""A detection that overlaps no track may be the one that was this near, in sizes of its box: a
+small person who runs, or a camera that turns, doesn't overlap from frame to frame."""
+
+ALIKE = 2.0
+"""And only if neither width nor height differ by more than this factor."""
 
 MOST_TRACKS = 256
 """More are not held: under a driver that never sets the stamp no time passes, none would end."""
 
+JUMP_LEAST_LOST = 3
+"""So many tracks at least must be lost in one frame to make it a jump of the camera. One or two
+are lost by a plain miss; a region too many is harmless, and one dropped wrongly shows somebody."""
 
-@dataclass
-class Track:
-    """One person over time.
+JUMP_MOST_FOUND = 0.2
+"""And at most this share found: by chance somebody may stand where another stood."""
 
-    Attributes:
-        box: (4,) float64 xyxy, where the person was last detected, pixels.
-        velocity: (4,) float64, of each side of the box, pixels per second.
-        seen_ns: When that was, nanoseconds.
-    """
 
-    box: NDArray[np.float64]
-    velocity: NDArray[np.float64]
-    seen_ns: int
-
-    def predicted(self, stamp_ns: int) -> NDArray[np.float64]:
-        """Where the box should be at a time, (4,)."""
-        return self.box + self.velocity * ((stamp_ns - self.seen_ns) / 1e9)
-
-    def held(self, stamp_ns: int) -> NDArray[np.float64]:
-        """What must be covered at a time when the person isn't detected, (4,).
-
-        Everything between where the person was and where they should be now: one who stopped
-        and one who walked on are both inside. Widened with the time unseen.
-        """
-        predicted = self.predicted(stamp_ns)
-        low = np.minimum(self.box[:2], predicted[:2])
-        high = np.maximum(self.box[2:], predicted[2:])
-        margin = (self.box[2:] - self.box[:2]) * (
-            GROWTH_PER_SECOND * abs(stamp_ns - self.seen_ns) / 1e9
-        )
-        return np.concatenate([low - margin, high + margin])
+Indices = NDArray[np.intp]
+NONE: Indices = np.zeros(0, np.intp)
 
 
 class Tracker:
     """Holds the regions of one source.
 
     Time may run backwards over a recording: feed it negated stamps.
+
+    A track ends when it was not detected for the hold, or at a jump of the camera. That is a frame
+    in which at least `JUMP_LEAST_LOST` tracks that were seen in the last frame, and before, are
+    all lost but for `JUMP_MOST_FOUND` of them, while as many people or more appear who touch no
+    region held. Where any of this is in doubt the regions are held on, to the end of the hold.
     """
 
     def __init__(self) -> None:
-        self._tracks: list[Track] = []
+        self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
 
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.
@@ -75,43 +65,107 @@ class Tracker:
         Returns:
             (M, 4) float32: the N boxes as they came, then those of the tracks held.
         """
-        hold_ns = int(hold_seconds * 1e9)
-        self._tracks = [track for track in self._tracks if abs(stamp_ns - track.seen_ns) <= hold_ns]
+        tracks = self._live(stamp_ns, hold_seconds)
+        boxes = xyxy.astype(np.float64)
+        rows, columns = _overlapping(tracks, boxes, stamp_ns)
+        lost = tracks.rows(_others(len(tracks), rows))
+        free = boxes[_others(len(boxes), columns)]
+        held = lost.held(stamp_ns)
+        parents, near = _near(lost, free, stamp_ns)
+        new = free[_others(len(free), near)]
+        # A track found by nearness is split: whoever is near may be somebody else, so the lost one
+        # stays held as well.
+        split = lost.rows(parents).continued(free[near], stamp_ns)
+        if _jumped(lost, held, len(rows), new):
+            lost, held = lost.rows(slice(0)), held[:0]
+        self._tracks = Tracks.joined(
+            lost.missed(),
+            tracks.rows(rows).continued(boxes[columns], stamp_ns),
+            split,
+            Tracks.begin(new, stamp_ns),
+        ).rows(slice(-MOST_TRACKS, None))
+        return np.concatenate([xyxy, held.astype(np.float32)])
 
-        unseen = self._match(stamp_ns, xyxy.astype(np.float64))
-        if not unseen:
-            return xyxy
-        held = np.stack([track.held(stamp_ns) for track in unseen]).astype(np.float32)
-        return np.concatenate([xyxy, held])
+    def carry(self, stamp_ns: int, hold_seconds: float) -> Float32Array:
+        """What must be covered in a frame that no detector sees.
 
-    def _match(self, stamp_ns: int, boxes: NDArray[np.float64]) -> list[Track]:
-        """Continue or begin a track for every box; the tracks that got none."""
+        It is no miss: the tracks stay as they are, and their hold runs from the last detection.
+
+        Args:
+            stamp_ns: As for `update`.
+            hold_seconds: As for `update`.
+
+        Returns:
+            (M, 4) float32: the boxes of the tracks, widened by their motion.
+        """
+        return self._live(stamp_ns, hold_seconds).held(stamp_ns).astype(np.float32)
+
+    def _live(self, stamp_ns: int, hold_seconds: float) -> Tracks:
+        """The tracks that are to be held at a time."""
         tracks = self._tracks
-        unseen = set(range(len(tracks)))
-        free = set(range(len(boxes)))
-        if tracks and len(boxes):
-            predicted = np.stack([track.predicted(stamp_ns) for track in tracks])
-            overlaps = np.maximum(
-                iou(predicted, boxes), iou(np.stack([track.box for track in tracks]), boxes)
-            )
-            for flat in np.argsort(-overlaps, axis=None, kind='stable').tolist():
-                row, column = divmod(flat, len(boxes))
-                if overlaps[row, column] < LEAST_IOU:
-                    break
-                if row in unseen and column in free:
-                    unseen.discard(row)
-                    free.discard(column)
-                    _continue(tracks[row], boxes[column], stamp_ns)
-        lost = [tracks[row] for row in sorted(unseen)]
-        tracks.extend(Track(boxes[column], np.zeros(4), stamp_ns) for column in sorted(free))
-        self._tracks = sorted(tracks, key=lambda track: track.seen_ns)[-MOST_TRACKS:]
-        return lost
+        return tracks.rows(np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9))
 
 
-def _continue(track: Track, box: NDArray[np.float64], stamp_ns: int) -> None:
-    seconds = (stamp_ns - track.seen_ns) / 1e9
-    if seconds != 0:
-        # Half old, half new: one jittery box must not throw the prediction off.
-        track.velocity = 0.5 * track.velocity + 0.5 * (box - track.box) / seconds
-    track.box = box
-    track.seen_ns = stamp_ns
+def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
+    """Which tracks are continued by which boxes, (K,) rows and (K,) columns."""
+    if not len(tracks) or not len(boxes):
+        return NONE, NONE
+    overlaps = np.maximum(
+        iou(tracks.predicted(stamp_ns), boxes), TRUST_IN_LAST * iou(tracks.box, boxes)
+    )
+    return _best_first(-overlaps, overlaps >= LEAST_IOU)
+
+
+def _near(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
+    """Which tracks may have gone on to which boxes without overlap, (K,) rows, (K,) columns."""
+    if not len(tracks) or not len(boxes):
+        return NONE, NONE
+    predicted = tracks.predicted(stamp_ns)
+    way = np.minimum(_ways(predicted, boxes), _ways(tracks.box, boxes)) / tracks.size[:, None]
+    old = (tracks.box[:, 2:] - tracks.box[:, :2])[:, None]
+    new = (boxes[:, 2:] - boxes[:, :2])[None]
+    alike = ((old <= ALIKE * new) & (new <= ALIKE * old)).all(axis=2)
+    return _best_first(way, alike & (way <= REACH))
+
+
+def _ways(a: Float64Array, b: Float64Array) -> Float64Array:
+    """Distance of the centres of every pair, (N, 4) and (K, 4) -> (N, K), pixels."""
+    centres_a, centres_b = (a[:, :2] + a[:, 2:]) / 2, (b[:, :2] + b[:, 2:]) / 2
+    between = centres_a[:, None] - centres_b[None]
+    return np.hypot(between[..., 0], between[..., 1])
+
+
+def _best_first(cost: Float64Array, allowed: NDArray[np.bool_]) -> tuple[Indices, Indices]:
+    """Pairs, one to one, the cheapest first: (K,) rows and (K,) columns of (N, M)."""
+    rows, columns = np.nonzero(allowed)
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for index in np.argsort(cost[rows, columns], kind='stable').tolist():
+        row, column = int(rows[index]), int(columns[index])
+        if row not in pairs and column not in taken:
+            pairs[row] = column
+            taken.add(column)
+    return np.array(list(pairs), np.intp), np.array(list(pairs.values()), np.intp)
+
+
+def _others(count: int, indices: Indices) -> NDArray[np.bool_]:
+    """Which of `count` are none of the indices, (count,)."""
+    others = np.ones(count, bool)
+    others[indices] = False
+    return others
+
+
+def _jumped(lost: Tracks, held: Float64Array, found: int, new: Float64Array) -> bool:
+    """Whether the camera looks elsewhere than in the last frame: see `Tracker`.
+
+    Args:
+        lost: The tracks that no box continues.
+        held: (T, 4), their regions.
+        found: How many tracks a box continues.
+        new: (N, 4), the boxes that continue none and are near none.
+    """
+    fresh = int(((lost.misses == 0) & (lost.sightings > 1)).sum())
+    if fresh < JUMP_LEAST_LOST or found > JUMP_MOST_FOUND * (found + fresh):
+        return False
+    elsewhere = ~(iou(held, new) > 0).any(axis=0)
+    return int(elsewhere.sum()) >= fresh
