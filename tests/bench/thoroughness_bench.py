@@ -26,7 +26,7 @@ HEADINGS = (
     'looks', 'px', 'weights', 'AP50', 'all half', '70 %', '90 %', 'small half', '70 %', '90 %',
     'tenth half', '90 %', 'least', 'pixels', 'ms, 1 thread', '2 threads',
 )  # fmt: skip
-ROUNDS = 100
+ROUNDS = 30
 
 
 def main() -> None:

@@ -39,9 +39,11 @@ def test_the_three_parts_of_a_detection_give_the_whole():
     pixels = blank()
     paint(pixels, 5, 6, 200, across=2, down=4)
     one, frame = detector(), frame_of(pixels)
-    feeds, box, size = one.prepare(frame)
-    assert [picture.shape for picture in feeds.values()] == [(1, *size[::-1], 3)]
-    found = one.decode(one.infer(feeds), frame, box, size, 0.25)
+    prepared = one.prepare(frame)
+    pictures = [picture.shape for picture in prepared.feeds.values()]
+    assert pictures == [(1, *prepared.size[::-1], 3)]
+    candidates = one.decode(one.infer(prepared), prepared, frame, 0.25)
+    found = one.chosen(candidates)
     assert found.xyxy.tolist() == one.detect(frame, 0.25).xyxy.tolist()
     assert len(found) == 1
 

@@ -19,7 +19,6 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.geometry import coverage_mask, grow, iou, to_regions
 from anonymizer_node.core.tracking import Tracker
-from anonymizer_node.detectors.loading import load_detector
 
 AISLE_RATE_HZ = 10.0
 WORKER_RATE_HZ = 1000 / 70
@@ -67,7 +66,7 @@ class Footage(NamedTuple):
 
 def watched(path: Path, rate_hz: float) -> Footage:
     settings = Settings.of_node()
-    detector = load_detector(settings)
+    (detector,) = load_detectors(settings)
     frames = []
     for _, pixels in video(path, rate_hz):
         height, width = pixels.shape[:2]

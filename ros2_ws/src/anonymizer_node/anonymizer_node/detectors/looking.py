@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import Detections, Float32Array, Frame
 from anonymizer_node.detectors.family import Decoded
 from anonymizer_node.detectors.onnx import OnnxDetector
-from anonymizer_node.detectors.views import FULL, MERGE_IOU, View, join_cut, plan_views
+from anonymizer_node.detectors.views import (
+    FULL,
+    MERGE_IOU,
+    View,
+    join_cut,
+    plan_views,
+    without_parts,
+)
 
 
 class ThoroughDetector:
@@ -32,18 +39,22 @@ class ThoroughDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        whole, tiled, crops = [], [], []
+        near, far, tiled, crops = [], [], [], []
         for view in self.views:
             found, crop = self._look(frame, view, score_threshold)
-            if view.crop == FULL:
-                whole.append(found)
-            else:
+            if view.crop != FULL:
                 tiled.append(found)
                 crops.append(np.repeat(crop[None], len(found.xyxy), axis=0))
+            elif np.isinf(view.most):
+                near.append(found)
+            else:
+                far.append(found)
         if tiled:
             size = (frame.width, frame.height)
-            whole.append(join_cut(_joined(tiled), np.concatenate(crops), size))
-        return self.detector.chosen(_joined(whole), MERGE_IOU)
+            far.append(join_cut(_joined(tiled), np.concatenate(crops), size))
+        whole = _joined(near)
+        more = without_parts(_joined(far), whole)
+        return self.detector.chosen(_joined([whole, more]), MERGE_IOU)
 
     def _look(
         self, frame: Frame, view: View, score_threshold: float

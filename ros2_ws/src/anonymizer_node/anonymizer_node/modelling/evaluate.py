@@ -28,7 +28,7 @@ from anonymizer_node.modelling.evaluation import Evaluation, Hidden, Person, Pre
 from anonymizer_node.modelling.labelled import Dataset, Labelled, pixels_of
 from anonymizer_node.modelling.precision import PrecisionTally
 
-LEAST_SCORE = 0.01
+LEAST_SCORE = 0.05
 """Score from which detections count for AP50, whatever the settings' threshold."""
 
 _CODEC = CODECS['sensor_msgs/msg/Image']
