@@ -1,5 +1,7 @@
 """The first law: nothing leaves that did not go through every step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from samples.detectors import FakeDetector, detections
@@ -435,3 +437,96 @@ def test_heads_are_by_class():
 def test_a_class_that_nobody_has_is_no_region():
     with pytest.raises(ConfigError, match="No model has a class 'rider'; there are person"):
         Pipeline(SETTINGS.changed(region=('rider=head',)), [FakeDetector()])
+
+
+# --- Detecting on every n-th frame
+
+
+SOMEBODY = (10, 10, 20, 30)
+EVERY_THIRD = SETTINGS.changed(detect_every=3, hold_seconds=1.0)
+
+
+def stamped_run(pipeline, *stamps_ms, source='/front', codec=None):
+    codec = codec or FakeCodec()
+    return [pipeline.process({'stamp': ms * 1_000_000}, codec, source) for ms in stamps_ms]
+
+
+def test_between_detections_regions_are_carried_on_and_widened():
+    detector = FakeDetector(SOMEBODY)
+    outcomes = stamped_run(Pipeline(EVERY_THIRD, [detector]), 100, 200, 300, 400)
+    assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 400]
+    assert [outcome.status for outcome in outcomes] == ['anonymized'] * 4
+    assert [outcome.detections is None for outcome in outcomes] == [False, True, True, False]
+    areas = [outcome.regions[0].area for outcome in outcomes]
+    assert areas[0] == areas[3] == 200
+    assert areas[0] < areas[1] <= areas[2]
+    for outcome in outcomes:
+        region = outcome.regions[0]
+        assert (region.x0, region.y0) <= (10, 10)
+        assert (region.x1, region.y1) >= (20, 30)
+
+
+def test_between_detections_a_frame_with_nobody_to_carry_is_passed_on():
+    message = {'stamp': 200_000_000}
+    pipeline = Pipeline(EVERY_THIRD, [FakeDetector()])
+    stamped_run(pipeline, 100)
+    outcome = pipeline.process(message, FakeCodec(), '/front')
+    assert outcome.status == 'untouched'
+    assert outcome.message is message
+
+
+def test_every_source_has_its_own_turn():
+    detector = FakeDetector(SOMEBODY)
+    pipeline = Pipeline(EVERY_THIRD, [detector])
+    stamped_run(pipeline, 100, 200)
+    stamped_run(pipeline, 200, 300, source='/rear')
+    assert [(frame.source, frame.stamp_ns // 1_000_000) for frame in detector.frames] == [
+        ('/front', 100), ('/rear', 200),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'stamps',
+    [(100, 1200), (100, 100), (100, 50)],
+    ids=['after a gap', 'no time passed', 'time went back'],
+)
+def test_where_carrying_is_not_safe_the_detector_is_asked(stamps):
+    detector = FakeDetector(SOMEBODY)
+    stamped_run(Pipeline(EVERY_THIRD, [detector]), *stamps)
+    assert len(detector.frames) == 2
+
+
+def test_without_a_hold_every_frame_is_detected_on():
+    detector = FakeDetector(SOMEBODY)
+    stamped_run(Pipeline(SETTINGS.changed(detect_every=3), [detector]), 100, 200, 300)
+    assert len(detector.frames) == 3
+
+
+def test_after_a_frame_that_failed_the_next_is_detected_on():
+    answers = iter([detections(SOMEBODY), None, detections(SOMEBODY), None])
+    detector = FakeDetector(answer=lambda frame: next(answers))
+    outcomes = stamped_run(Pipeline(EVERY_THIRD, [detector]), 100, 200, 300, 400, 500, 600)
+    assert [outcome.status for outcome in outcomes] == [
+        'anonymized', 'anonymized', 'anonymized', 'dropped', 'anonymized', 'anonymized',
+    ]  # fmt: skip
+    assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 400, 500]
+
+
+def test_a_frame_of_another_size_is_detected_on():
+    class Growing(FakeCodec):
+        def decode(self, message, source, least_size):
+            frame = super().decode(message, source, least_size)
+            return replace(frame, width=frame.width + message['stamp'] // 200_000_000)
+
+    detector = FakeDetector(SOMEBODY)
+    stamped_run(Pipeline(EVERY_THIRD, [detector]), 100, 150, 250, codec=Growing())
+    assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 250]
+
+
+def test_detect_every_changes_at_run_time():
+    detector = FakeDetector(SOMEBODY)
+    pipeline = Pipeline(EVERY_THIRD, [detector])
+    stamped_run(pipeline, 100, 200)
+    pipeline.settings = EVERY_THIRD.changed(detect_every=1)
+    stamped_run(pipeline, 300, 400)
+    assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 300, 400]

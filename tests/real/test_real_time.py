@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 from bench_bags import share_covered, video
 from numpy.typing import NDArray
+from samples.images import Stamp, image
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.geometry import coverage_mask, grow, iou, to_regions
+from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.tracking import Tracker
+from anonymizer_node.detectors.loading import load_detectors
+from anonymizer_node.formats.image_codecs import ImageCodec
 
 AISLE_RATE_HZ = 10.0
 WORKER_RATE_HZ = 1000 / 70
@@ -203,3 +207,31 @@ def test_holding_obscures_little_more_than_is_detected(aisle: Footage, worker: F
         detections = [found.xyxy for found in footage.frames]
         masks = [footage.mask(boxes) for boxes in tracked(footage, detections)]
         assert np.mean([mask.mean() for mask in masks]) < most
+
+
+def test_detect_every_keeps_the_worker_covered_through_the_pipeline(shared_data: Path) -> None:
+    folder = shared_data / 'video'
+    people = json.loads((folder / 'worker-zone-boxes.json').read_text())['boxes']
+    shares = {}
+    for every in (1, 3):
+        settings = Settings.of_node(detect_every=every)
+        pipeline = Pipeline(settings, load_detectors(settings))
+        shares[every] = [
+            share_covered(mask, box)
+            for (mask, judged), boxes in zip(processed(pipeline, folder), people, strict=True)
+            for box in boxes
+        ]
+    assert len(shares[1]) == len(shares[3]) > 60
+    assert all(after >= 0.9 * before for before, after in zip(*shares.values(), strict=True))
+
+
+def processed(pipeline: Pipeline, folder: Path) -> Iterator[tuple[NDArray[np.bool_], bool]]:
+    """For each frame of the worker's video what is obscured, and whether it was detected on."""
+    path = folder / 'worker-zone-detection.gif'
+    for index, (seconds, pixels) in enumerate(video(path, WORKER_RATE_HZ), 1):
+        time = Stamp(int(seconds) + 1, round(seconds % 1 * 1e9))
+        outcome = pipeline.process(image(pixels, stamp=time), ImageCodec(), '/camera')
+        height, width = pixels.shape[:2]
+        detected = outcome.detections is not None
+        assert detected == (pipeline.settings.detect_every == 1 or index % 3 == 1)
+        yield coverage_mask(outcome.regions, width, height), detected
