@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from bench_bags import share_covered, video
+from bench_bags import video
 from numpy.typing import NDArray
 from samples.images import Stamp, image
 
@@ -23,6 +23,7 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.tracking import Tracker
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.image_codecs import ImageCodec
+from anonymizer_node.modelling.evaluate import share_covered
 
 AISLE_RATE_HZ = 10.0
 WORKER_RATE_HZ = 1000 / 70
