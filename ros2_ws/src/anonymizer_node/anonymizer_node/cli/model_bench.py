@@ -133,21 +133,19 @@ def main(args: argparse.Namespace) -> int:
 
 
 def model_lines(timings: Sequence[Timing]) -> list[str]:
-    """The models measured, numbered if they are several."""
+    """The models measured, numbered."""
     models = list(dict.fromkeys(timing.case.model for timing in timings))
-    if len(models) == 1:
-        return models
     return [f'{number}  {model}' for number, model in enumerate(models, 1)]
 
 
 def timing_table(timings: Sequence[Timing]) -> Table:
     """A row for each combination; models by their number, since their names may be long."""
     models = list(dict.fromkeys(timing.case.model for timing in timings))
-    headings = ['input', 'total', '95 %', 'letterbox', 'inference', 'decode', 'times 1']
+    headings = ['px', 'ms', '95 %', 'letterbox', 'inference', 'decode', 'to #1']
     table = Table(box=None, pad_edge=False)
-    table.add_column('model', no_wrap=True)
+    table.add_column('#', no_wrap=True)
     table.add_column('on', no_wrap=True)
-    table.add_column('threads', justify='right', no_wrap=True)
+    table.add_column('thr.', justify='right', no_wrap=True)
     table.add_column('looks', no_wrap=True)
     for heading in headings:
         table.add_column(heading, justify='right', no_wrap=True)
