@@ -160,6 +160,8 @@ def test_one_command_quantises_a_detector_of_ones_own(tmp_path, capsys):
     pictures = face_folder(tmp_path / 'pictures')
     asked = ['--from', str(tmp_path / 'my.onnx'), '--calibrate', str(pictures)]
     assert command.main(['model', 'build', *asked, '--input-size', '128']) == 0
-    assert f'use it with --model {tmp_path / "my_int8.onnx"}' in capsys.readouterr().out
+    assert (
+        f"use it with --model '{tmp_path / 'my_int8.onnx'} classes=face'" in capsys.readouterr().out
+    )
     assert command.main(['model', 'list', str(tmp_path)]) == 0
     assert 'my_int8' in capsys.readouterr().out

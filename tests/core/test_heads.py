@@ -20,9 +20,25 @@ def test_of_one_cut_off_below_more_is_the_head():
     np.testing.assert_allclose(heads(boxes([0, 0, 100, 40]), NOBODY), [[0, 0, 100, 40]])
 
 
-def test_a_face_says_where_the_head_is():
-    face = boxes([26, 28, 36, 40])
-    np.testing.assert_allclose(heads(boxes([10, 20, 50, 140]), face), around(face))
+def union(first, second):
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return np.concatenate([low[:2], high[2:]])
+
+
+def test_where_a_face_is_the_head_goes_on_around_it():
+    face = boxes([10, 22, 24, 40])
+    (head,) = around(face)
+    assert head[0] < 10
+    np.testing.assert_allclose(
+        heads(boxes([10, 20, 50, 140]), face), [union(head, np.array([10, 20, 50, 56]))]
+    )
+
+
+def test_a_face_too_small_to_be_theirs_is_none():
+    for height, wider in ((7, False), (8, True)):
+        face = boxes([10, 22, 18, 22 + height])
+        (head,) = heads(boxes([10, 20, 50, 140]), face)
+        assert (head[0] < 10) == wider
 
 
 def test_around_a_face_there_is_hair():
@@ -39,16 +55,18 @@ def test_a_face_elsewhere_is_not_theirs():
 
 def test_of_two_who_overlap_one_face_counts_for_one():
     near, behind = [10, 20, 50, 140], [14, 20, 54, 140]
-    face = boxes([25, 28, 35, 40])
+    face = boxes([25, 22, 35, 34])
     found = heads(boxes(near, behind), face)
-    np.testing.assert_allclose(found[0], around(face)[0])
+    np.testing.assert_allclose(found[0], union(around(face)[0], np.array([10, 20, 50, 56])))
     np.testing.assert_allclose(found[1], [14, 20, 54, 56])
 
 
 def test_each_has_the_face_that_is_nearest():
-    left, right = boxes([24, 28, 34, 40]), boxes([44, 28, 54, 40])
+    left, right = boxes([24, 22, 34, 34]), boxes([44, 22, 54, 34])
     found = heads(boxes([30, 20, 70, 140], [10, 20, 50, 140]), np.concatenate([left, right]))
-    np.testing.assert_allclose(found, np.concatenate([around(right), around(left)]))
+    tops = np.array([[30, 20, 70, 56], [10, 20, 50, 56]])
+    expected = [union(around(right)[0], tops[0]), union(around(left)[0], tops[1])]
+    np.testing.assert_allclose(found, expected)
 
 
 def test_nobody_has_no_head():

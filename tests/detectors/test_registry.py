@@ -187,3 +187,33 @@ def test_the_shipped_models_are_what_their_list_says():
         assert entry.licence, name
         assert entry.source, name
         assert resolve(name).sha256 == entry.sha256
+
+
+@pytest.mark.parametrize('classes', ['[yes]', '[1, a]', "['']", 'person'])
+def test_class_names_that_are_none_are_refused(tmp_path, classes):
+    path = tmp_path / 'models.yaml'
+    path.write_text(
+        f"models:\n- {{name: a, file: a.onnx, sha256: '00', family: nanodet, classes: {classes}}}\n"
+    )
+    with pytest.raises(ModelError, match="classes of 'a'"):
+        load_registry(path)
+
+
+def test_one_name_twice_is_refused(tmp_path):
+    path = tmp_path / 'models.yaml'
+    entry = "- {name: a, file: a.onnx, sha256: '00', family: nanodet, classes: [person]}\n"
+    path.write_text('models:\n' + 2 * entry)
+    with pytest.raises(ModelError, match='twice'):
+        load_registry(path)
+
+
+def test_an_entry_holds_for_its_file_however_it_is_named(tmp_path):
+    (tmp_path / 'a.onnx').write_bytes(b'other')
+    (tmp_path / 'link').symlink_to(tmp_path)
+    (tmp_path / 'models.yaml').write_text(
+        f"models:\n- {{name: a, file: ../{tmp_path.name}/a.onnx, sha256: '00', family: nanodet, "
+        'classes: [person]}\n'
+    )
+    for folder in (tmp_path, tmp_path / 'link'):
+        with pytest.raises(ModelError, match='SHA-256'):
+            resolve(str(folder / 'a.onnx'))

@@ -12,7 +12,6 @@ from anonymizer_node.detectors.views import (
     join_cut,
     plan_views,
     tiles,
-    without_parts,
 )
 
 SIZES = (320, 416, 512, 640, 1280)
@@ -129,43 +128,3 @@ def test_the_borders_of_the_frame_cut_nobody_in_two():
 def test_nobody_is_joined_to_nobody():
     empty = Decoded(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     assert join_cut(empty, np.zeros((0, 4), np.float32), (100, 60)) is empty
-
-
-# --- Parts
-
-
-def decoded(*found):
-    """Each: box, score, class."""
-    boxes, scores, ids = zip(*found, strict=True) if found else ([], [], [])
-    return Decoded(
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(scores, np.float32),
-        np.array(ids, np.int64),
-    )
-
-
-def test_what_lies_in_a_surer_box_is_left_out_and_nothing_else():
-    whole = decoded(([0, 0, 40, 80], 0.5, 0))
-    inside = ([10, 10, 20, 30], 0.5, 0)
-    others = [
-        ([10, 10, 20, 30], 0.6, 0),
-        ([10, 10, 20, 30], 0.3, 1),
-        ([35, 10, 45, 30], 0.3, 0),
-        ([60, 10, 70, 30], 0.3, 0),
-    ]
-    kept = without_parts(decoded(inside, *others), whole)
-    assert kept.xyxy.tolist() == [box for box, _, _ in others]
-    assert kept.class_ids.tolist() == [0, 1, 0, 0]
-    np.testing.assert_array_equal(kept.scores, np.array([0.6, 0.3, 0.3, 0.3], np.float32))
-
-
-def test_what_sticks_out_by_less_than_a_tenth_is_a_part():
-    whole = decoded(([0, 0, 40, 80], 0.5, 0))
-    for right, count in ((41, 0), (42, 1)):
-        assert len(without_parts(decoded(([31, 0, right, 20], 0.2, 0)), whole).xyxy) == count
-
-
-def test_nobody_has_no_parts():
-    some = decoded(([0, 0, 9, 9], 0.5, 0))
-    assert len(without_parts(decoded(), some).xyxy) == 0
-    assert len(without_parts(some, decoded()).xyxy) == 1

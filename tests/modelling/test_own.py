@@ -71,7 +71,7 @@ def test_a_placeholder_shape_is_freed_and_faces_are_where_they_were(tmp_path):
             assert len(found) > 0  # The graph takes other sizes; what it sees there is as tiny.
     assert any('4 of 5 convolutions on integers' in line for line in lines)
     assert any('are found again' in line for line in lines)
-    assert lines[-1] == f'use it with --model {built.path} --classes face'
+    assert lines[-1] == f"use it with --model '{built.path} classes=face'"
 
 
 def test_the_entry_has_what_is_needed_and_what_was_measured(tmp_path):

@@ -216,7 +216,7 @@ def test_detect_every_keeps_the_worker_covered_through_the_pipeline(shared_data:
     shares = {}
     for every in (1, 3):
         settings = Settings.of_node(detect_every=every)
-        pipeline = Pipeline(settings, load_detectors(settings))
+        pipeline = Pipeline(settings, load_detectors(settings), live=True)
         shares[every] = [
             share_covered(mask, box)
             for (mask, judged), boxes in zip(processed(pipeline, folder), people, strict=True)

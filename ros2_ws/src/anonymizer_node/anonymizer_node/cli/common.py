@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console
@@ -26,7 +27,14 @@ def check_json(path: Path | None) -> None:
     Raises:
         InputError: If its folder isn't there.
     """
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    try:
+        with TemporaryFile(dir=path.absolute().parent):
+            writable = not path.is_dir()
+    except OSError:
+        writable = False
+    if not writable:
         raise InputError(
             f'{str(path)!r} can not be written; give a file name in a folder that exists.'
         )

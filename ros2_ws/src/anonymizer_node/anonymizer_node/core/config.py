@@ -114,7 +114,7 @@ class Settings:
     detect_every: int = _setting(
         1,
         'Detect on every n-th frame of a camera and carry the regions on, widened, in between; who '
-        'comes into view in between is seen with the next detection.',
+        'comes into view in between is visible until the next, at most 0.2 s later.',
         low=1,
         high=30,
         live=True,
@@ -137,8 +137,8 @@ class Settings:
     region: tuple[str, ...] = _setting(
         (WHOLE,),
         f'How much of them: {" or ".join(REGIONS)} for all, or CLASS=REGION for one class. A head '
-        "is the box of a detector's class face or head where there is one, else the top of the "
-        "person's box. People are recognised by their bodies too.",
+        "is the top of a person's box, and what a detector's class face or head sees there. People "
+        'are recognised by their bodies too.',
         live=True,
     )
     padding: float = _setting(
@@ -223,8 +223,11 @@ class Settings:
         for name, text in given.items():
             try:
                 values[name] = _coerced(known[name], _from_text(values[name], text))
-            except (ConfigError, ValueError) as error:
+            except ConfigError as error:
                 raise ConfigError(f'model {entry!r}: {error}') from error
+            except ValueError as error:
+                kind = type(values[name]).__name__
+                raise ConfigError(f'model {entry!r}: {name} {text!r} is no {kind}.') from error
         if not values['classes']:
             raise ConfigError(f'model {entry!r} names no classes.')
         return Terms(model, own_classes='classes' in given, **values)

@@ -21,6 +21,9 @@ HEAD_OF_WIDTH = 0.75
 """Head and shoulders: a head's height is less than this share of a box's width. It matters where a
 person is cut off below, sits or crouches, so that the box is wide for its height."""
 
+LEAST_FACE = 0.2
+"""A face lower than this share of where the head should be is a badge, a poster or noise."""
+
 AROUND_FACE = (0.35, 0.6, 0.35, 0.25)
 """Left, top, right, bottom: a face's box ends at forehead and cheeks; by these shares of its size
 the head goes on, with hair and ears."""
@@ -37,7 +40,8 @@ def heads(people: Float32Array, faces: Float32Array) -> Float32Array:
         faces: (M, 4) xyxy.
 
     Returns:
-        (N, 4): around the face of each who has one, else the top of the person's box.
+        (N, 4): the top of each person's box, and what is around the face of each who has one. The
+        top stays covered too: the face may be another's, behind somebody who is turned away.
     """
     tops = people.copy()
     size = people[:, 2:] - people[:, :2]
@@ -51,13 +55,16 @@ def heads(people: Float32Array, faces: Float32Array) -> Float32Array:
         (centres[None, :, :] >= tops[:, None, :2]) & (centres[None, :, :] <= tops[:, None, 2:])
     ).all(axis=2)
     apart = np.linalg.norm((centres[None] - expected[:, None]) / size[:, None], axis=2)
-    apart[~inside] = np.inf
+    lower = (faces[:, 3] - faces[:, 1])[None] < LEAST_FACE * reach[:, None]
+    apart[~inside | lower] = np.inf
     result = tops.copy()
     for _ in range(min(apart.shape)):
         person, face = np.unravel_index(np.argmin(apart), apart.shape)
         if not np.isfinite(apart[person, face]):
             break
-        result[person] = around(faces[face : face + 1])[0]
+        head = around(faces[face : face + 1])[0]
+        result[person, :2] = np.minimum(result[person, :2], head[:2])
+        result[person, 2:] = np.maximum(result[person, 2:], head[2:])
         apart[person, :] = apart[:, face] = np.inf
     return result
 

@@ -2,7 +2,9 @@
 
 `Pipeline.process` is the only maker of `Outcome`s with a message in them. A message is in there
 because the detector judged the frame and the redaction finished, or because the frame was replaced
-by a black one; on every other path it isn't.
+by a black one; on every other path it isn't. The one exception is asked for by name: with
+`detect_every` above 1 the node obscures in the frames between what it carries on from the last
+detection.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ from anonymizer_node.core.geometry import grow, to_regions
 from anonymizer_node.core.heads import FACES, heads
 from anonymizer_node.core.terms import HEAD, WHOLE, Terms
 from anonymizer_node.core.tracking import Tracker
+
+MOST_BETWEEN_S = 0.2
+"""Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
+in between is seen with the next one: a step into the picture, and no more, goes unseen."""
 
 
 class Detector(Protocol):
@@ -92,14 +98,22 @@ class Pipeline:
         detectors: In use, one for each entry of the setting `model`.
     """
 
-    def __init__(self, settings: Settings, detectors: Sequence[Detector]) -> None:
-        """Args as named.
+    def __init__(
+        self, settings: Settings, detectors: Sequence[Detector], live: bool = False
+    ) -> None:
+        """Nothing is held yet.
+
+        Args:
+            settings: In force at first.
+            detectors: One for each entry of the setting `model`.
+            live: Whether `detect_every` counts: over recordings there is time for every frame.
 
         Raises:
             ConfigError: If a detector doesn't have a class that the settings want of it, or there
                 are not as many as models.
         """
         self.detectors = tuple(detectors)
+        self._live = live
         self._sources: dict[str, _Source] = {}
         self.settings = settings
 
@@ -163,7 +177,7 @@ class Pipeline:
         """What was detected, None if this frame is one between, and the boxes to cover."""
         hold_seconds = asked.settings.hold_seconds
         state = self._sources.setdefault(frame.source, _Source())
-        if not state.due(frame, asked.settings):
+        if self._live and not state.due(frame, asked):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
         found = [
             _wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
@@ -172,7 +186,7 @@ class Pipeline:
             )
         ]
         boxes = asked.to_cover(found)
-        state.detected(frame)
+        state.detected(frame, asked)
         return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
 
 
@@ -204,10 +218,17 @@ class _Asked:
             item.wanted(detector.names) for item, detector in zip(terms, detectors, strict=True)
         )
         known = list(dict.fromkeys(name for item in detectors for name in item.names))
-        named = (*settings.classes, *(name for name in settings.regions() if name))
-        for name in named:
-            if name not in known and not all(item.own_classes for item in terms):
-                raise ConfigError(f'No model has a class {name!r}; there are {", ".join(known)}.')
+        shared = [names for item, names in zip(terms, classes, strict=True) if not item.own_classes]
+        met = {name for names in shared for name in names}
+        unmet = [name for name in settings.classes if shared and name not in met]
+        unmet += [name for name in settings.regions() if name and name not in known]
+        for name in unmet:
+            if name in known:
+                raise ConfigError(
+                    f'The class {name!r} would not be obscured: the models that have it name other '
+                    'classes of their own. Add it there.'
+                )
+            raise ConfigError(f'No model has a class {name!r}; there are {", ".join(known)}.')
         return cls(settings, terms, classes, max(item.input_size for item in detectors))
 
     def to_cover(self, found: Sequence[Detections]) -> Float32Array:
@@ -241,26 +262,27 @@ class _Source:
 
     def __init__(self) -> None:
         self.tracker = Tracker()
-        self._size: tuple[int, int] | None = None
+        self._last: tuple[int, int, _Asked] | None = None
         self._passed_over = 0
         self._detected_ns = 0
 
-    def due(self, frame: Frame, settings: Settings) -> bool:
+    def due(self, frame: Frame, asked: _Asked) -> bool:
         """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""
         since_s = (frame.stamp_ns - self._detected_ns) / 1e9
+        longest_s = min(asked.settings.hold_seconds, MOST_BETWEEN_S)
         if (
-            self._passed_over + 1 < settings.detect_every
-            and self._size == (frame.width, frame.height)
-            and 0 < since_s <= settings.hold_seconds
+            self._passed_over + 1 < asked.settings.detect_every
+            and self._last == (frame.width, frame.height, asked)
+            and 0 < since_s <= longest_s
         ):
             self._passed_over += 1
             return False
-        self._size = None  # Should the detector fail now, the next frame is due too.
+        self._last = None  # Should the detector fail now, the next frame is due too.
         return True
 
-    def detected(self, frame: Frame) -> None:
+    def detected(self, frame: Frame, asked: _Asked) -> None:
         """The detectors have judged a frame."""
-        self._size = (frame.width, frame.height)
+        self._last = (frame.width, frame.height, asked)
         self._passed_over = 0
         self._detected_ns = frame.stamp_ns
 

@@ -24,7 +24,8 @@ ALIKE = 2.0
 """And only if neither width nor height differ by more than this factor."""
 
 MOST_TRACKS = 256
-"""More are not held: under a driver that never sets the stamp no time passes, none would end."""
+"""More are not held, but for those of one frame: under a driver that never sets the stamp no time
+passes, and none would end."""
 
 JUMP_LEAST_LOST = 3
 """So many tracks at least must be lost in one frame to make it a jump of the camera. One or two
@@ -83,7 +84,7 @@ class Tracker:
             tracks.rows(rows).continued(boxes[columns], stamp_ns),
             split,
             Tracks.begin(new, stamp_ns),
-        ).rows(slice(-MOST_TRACKS, None))
+        ).rows(slice(-max(MOST_TRACKS, len(boxes)), None))
         return np.concatenate([xyxy, held.astype(np.float32)])
 
     def carry(self, stamp_ns: int, hold_seconds: float) -> Float32Array:

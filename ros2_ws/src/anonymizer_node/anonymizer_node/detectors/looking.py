@@ -14,7 +14,6 @@ from anonymizer_node.detectors.views import (
     View,
     join_cut,
     plan_views,
-    without_parts,
 )
 
 
@@ -39,22 +38,18 @@ class ThoroughDetector:
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
-        near, far, tiled, crops = [], [], [], []
+        whole, tiled, crops = [], [], []
         for view in self.views:
             found, crop = self._look(frame, view, score_threshold)
-            if view.crop != FULL:
+            if view.crop == FULL:
+                whole.append(found)
+            else:
                 tiled.append(found)
                 crops.append(np.repeat(crop[None], len(found.xyxy), axis=0))
-            elif np.isinf(view.most):
-                near.append(found)
-            else:
-                far.append(found)
         if tiled:
             size = (frame.width, frame.height)
-            far.append(join_cut(_joined(tiled), np.concatenate(crops), size))
-        whole = _joined(near)
-        more = without_parts(_joined(far), whole)
-        return self.detector.chosen(_joined([whole, more]), MERGE_IOU)
+            whole.append(join_cut(_joined(tiled), np.concatenate(crops), size))
+        return self.detector.chosen(_joined(whole), MERGE_IOU)
 
     def _look(
         self, frame: Frame, view: View, score_threshold: float
@@ -63,7 +58,9 @@ class ThoroughDetector:
         part, offset, scale = frame, np.zeros(4, np.float32), np.ones(4, np.float32)
         if view.crop != FULL:
             part, offset, scale = _cropped(frame, view)
-        xyxy, scores, class_ids = self.detector.candidates(part, score_threshold, view.size)
+        seen = self.detector.candidates(part, score_threshold, view.size)
+        best = self.detector.chosen(seen, MERGE_IOU)
+        xyxy, scores, class_ids = best.xyxy, best.scores, best.class_ids
         in_frame = ((xyxy + offset) * scale).astype(np.float32)
         sides = np.sqrt((in_frame[:, 2:] - in_frame[:, :2]).clip(0).prod(axis=1))
         keep = sides <= view.most * max(frame.width, frame.height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,19 +72,25 @@ def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
     path = path or share_path(REGISTRY)
     try:
         entries = yaml.safe_load(path.read_text(encoding='utf-8'))['models']
-        return {entry['name']: _entry(entry, path.parent) for entry in entries}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
+        found = [_entry(entry, path.parent) for entry in entries]
+        names = [entry.name for entry in found]
+        if len(set(names)) != len(names):
+            raise ValueError(f'a name is there twice: {", ".join(names)}')
+        return dict(zip(names, found, strict=True))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ModelError(
             f'{str(path)!r} is no list of models ({type(error).__name__}: {error}); '
-            'restore it from the release, or keep models of your own in another folder.'
+            'mend it, restore it from the release, or keep the model in another folder.'
         ) from error
 
 
 def _entry(entry: Mapping[str, Any], folder: Path) -> ModelEntry:
     """One entry as read from YAML; raises ValueError or KeyError where it isn't one."""
     classes = entry['classes']
-    if not isinstance(classes, list) or not classes:
+    if not isinstance(classes, list) or not classes or not _are_strings(classes):
         raise ValueError(f'classes of {entry["name"]!r} is {classes!r}, not a list of names')
+    if not _are_strings([entry['name'], entry['file'], entry['family']]):
+        raise ValueError(f'name, file or family of {entry["name"]!r} is no string: quote it')
     if not isinstance(entry['sha256'], str):
         raise ValueError(f'sha256 of {entry["name"]!r} is {entry["sha256"]!r}, no string: quote it')
     return ModelEntry(
@@ -97,6 +103,10 @@ def _entry(entry: Mapping[str, Any], folder: Path) -> ModelEntry:
         licence=str(entry.get('licence', '')),
         about=entry,
     )
+
+
+def _are_strings(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) and value for value in values)
 
 
 def resolve(model: str, registry: Mapping[str, ModelEntry] | None = None) -> ModelFile:
@@ -146,7 +156,7 @@ def _entry_beside(path: Path) -> ModelEntry | None:
     if not catalogue.is_file():
         return None
     entries = load_registry(catalogue).values()
-    return next((entry for entry in entries if entry.path == path), None)
+    return next((entry for entry in entries if entry.path.resolve() == path.resolve()), None)
 
 
 def _names_beside(path: Path) -> tuple[str, ...]:

@@ -3,8 +3,7 @@
 A detector finds people in a band of sizes. One who fills the picture is found best in a small
 input, one far away only in a large one; a single size in between loses some of both. Looking in two
 sizes, the larger one for small boxes alone, finds more and obscures less than one look that costs
-as much. The figures are in the README; the constants are where they were best on coco128 at 512 and
-at 416 pixels.
+as much. The figures are in docs/evaluation.md; the constants are where they were best on coco128.
 """
 
 from __future__ import annotations
@@ -41,10 +40,6 @@ AT_EDGE = 0.01
 
 SAME_PERSON_IOU = 0.5
 """Two cut boxes are of one person if what both tiles show of them overlaps by this."""
-
-PART_OF = 0.9
-"""A box of a look at a large size that lies in one of a look at the whole frame by this share of
-its area, and isn't surer, is a part of that person, or hidden with them anyway."""
 
 MERGE_IOU = 0.6
 """Boxes of different looks that overlap by more are taken for one, as `Family.nms_iou`."""
@@ -108,27 +103,6 @@ def tiles(columns: int, rows: int) -> tuple[tuple[float, float, float, float], .
         ]
 
     return tuple((x0, y0, x1, y1) for y0, y1 in spans(rows) for x0, x1 in spans(columns))
-
-
-def without_parts(found: Decoded, whole: Decoded) -> Decoded:
-    """Leave out what says no more than the look at the whole frame in the small size.
-
-    Args:
-        found: Boxes of the other looks, in pixels of the frame.
-        whole: Those of that one, all of which are obscured.
-    """
-    xyxy, scores, class_ids = found
-    low = np.maximum(xyxy[:, None, :2], whole.xyxy[None, :, :2])
-    high = np.minimum(xyxy[:, None, 2:], whole.xyxy[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    area = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)[:, None]
-    part = (
-        (shared >= PART_OF * area)
-        & (scores[:, None] <= whole.scores[None])
-        & (class_ids[:, None] == whole.class_ids[None])
-    )
-    keep = ~part.any(axis=1)
-    return Decoded(xyxy[keep], scores[keep], class_ids[keep])
 
 
 def join_cut(found: Decoded, crops: Float32Array, frame: Sequence[float]) -> Decoded:

@@ -31,6 +31,14 @@ def check_free(folder: Path, names: list[str], force: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f'{str(folder)!r} is a file; give a folder for the models.')
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(
+            f'{str(folder)!r} can not be written to ({error.strerror}); name another --out.'
+        ) from error
     for name in names:
         path = folder / f'{name}.onnx'
         if path.exists() and not force:

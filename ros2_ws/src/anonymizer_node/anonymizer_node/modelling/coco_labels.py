@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ def read(path: Path, labels: Sequence[str], images: Path | None, partly: bool) -
         names = {category['id']: str(category['name']) for category in content['categories']}
         listed = sorted(content['images'], key=lambda image: str(image['file_name']))
         by_image = _by_image(content['annotations'], names, file)
+        _check_listed(listed, by_image, file)
         chosen = wanted(labels, list(dict.fromkeys(names.values())), path, partly)
         paths = _pictures([str(image['file_name']) for image in listed], file, images)
         pictures = tuple(
@@ -57,7 +57,7 @@ def read(path: Path, labels: Sequence[str], images: Path | None, partly: bool) -
 def _content(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f'{str(file)!r} can not be read as JSON ({error}); give a COCO annotation file.'
         ) from error
@@ -87,8 +87,23 @@ def _by_image(
     return found
 
 
+def _check_listed(
+    listed: Sequence[Mapping[str, Any]], by_image: Mapping[Any, Any], file: Path
+) -> None:
+    """See that every label is of a picture, and that none is there twice."""
+    ids = [image['id'] for image in listed]
+    lost = [str(one) for one in by_image if one not in ids]
+    if lost or len(set(ids)) != len(ids):
+        said = (
+            f'has labels of picture {lost[0]}, which it does not list'
+            if lost
+            else ('lists a picture id twice')
+        )
+        raise InputError(f'{str(file)!r} {said}: people would be counted wrongly. Mend the file.')
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def _labelled(
@@ -97,8 +112,13 @@ def _labelled(
     by_image: Mapping[Any, list[Label]],
     chosen: Sequence[str],
 ) -> Labelled:
-    stated = image.get('width'), image.get('height')
-    width, height = size_of(path) if None in stated else (int(image['width']), int(image['height']))
+    stated = (image.get('width'), image.get('height'))
+    if None not in stated and not all(type(side) is int and 0 < side < 2**31 for side in stated):
+        raise InputError(
+            f'The picture {path.name!r} is said to be {stated[0]!r} x {stated[1]!r} px large; give '
+            'whole numbers.'
+        )
+    width, height = size_of(path) if None in stated else (image['width'], image['height'])
     labels = [label for label in by_image.get(image['id'], []) if label.name in chosen]
     return Labelled.of(path, width, height, labels)
 

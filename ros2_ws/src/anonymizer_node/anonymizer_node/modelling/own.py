@@ -253,10 +253,10 @@ def _entry(
 
 
 def _how_to_use(path: Path, settings: Settings, original: OnnxDetector) -> str:
-    line = f'use it with --model {shlex.quote(str(path))}'
+    entry = str(path)
     if set(settings.classes).isdisjoint(original.names):
-        line += f' --classes {" ".join(map(shlex.quote, original.names))}'
-    return line
+        entry += f' classes={",".join(original.names)}'
+    return f'use it with --model {shlex.quote(entry)}'
 
 
 def _of_pictures(drawn: Calibration, place: Path) -> str:

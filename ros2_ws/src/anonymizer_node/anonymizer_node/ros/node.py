@@ -129,7 +129,7 @@ class AnonymizerNode(LifecycleNode):
         )
         detectors = self._detector_factory(settings)
         timed = tuple(TimedDetector(detector) for detector in detectors)
-        pipeline = Pipeline(settings, timed)
+        pipeline = Pipeline(settings, timed, live=True)
         self._detectors, self._pipeline = timed, pipeline
         self._about = tuple(_about(detector) for detector in detectors)
         self._cameras = tuple(
@@ -139,6 +139,11 @@ class AnonymizerNode(LifecycleNode):
             InfoRelay(self, plan.info, plan.info_output) for plan in plans if plan.info
         )
         self._log_plans(plans)
+        if settings.detect_every > 1:
+            self.get_logger().warning(
+                f'detect_every is {settings.detect_every}: frames in between are not judged. Who '
+                'comes into view there is visible until the next detection.'
+            )
         return super().on_configure(state)
 
     @_transition(reaches='active')
