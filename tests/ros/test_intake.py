@@ -178,3 +178,19 @@ def test_books_add_up_at_every_moment_between_threads(intake):
 def test_a_frame_without_a_line_in_the_books_is_noticed():
     assert Tally(received=3, untouched=2, pending=1).adds_up
     assert not replace(Tally(received=3, untouched=2), dropped={'rate': 2}).adds_up
+
+
+def test_frames_that_nobody_judged_are_counted_apart(intake):
+    for status, judged in (
+        ('anonymized', True),
+        ('anonymized', False),
+        ('untouched', False),
+        ('dropped', False),
+    ):
+        intake.offer('frame', 0)
+        intake.take()
+        detections = Detections.empty() if judged else None
+        intake.settle(Outcome(status, 'frame', detections=detections))
+    tally = intake.tally()
+    assert (tally.anonymized, tally.untouched, tally.carried) == (2, 1, 2)
+    assert tally.adds_up

@@ -140,6 +140,7 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
         'published': now.published,
         'anonymized': now.anonymized,
         'untouched': now.untouched,
+        'carried': now.carried,
         'blacked_out': now.blacked_out,
         'pending': now.pending,
         'dropped': sum(now.dropped.values()),

@@ -50,6 +50,7 @@ class Tally:
         received: Frames that came in, or that the middleware says it lost on the way in.
         anonymized: Published with regions obscured.
         untouched: Published as they came, since nobody was in them.
+        carried: Of both, those between two detections (`detect_every`): nobody judged them.
         blacked_out: Published as a black frame, since something failed.
         dropped: Not published, by cause.
         pending: Waiting or in work.
@@ -65,6 +66,7 @@ class Tally:
     received: int = 0
     anonymized: int = 0
     untouched: int = 0
+    carried: int = 0
     blacked_out: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
@@ -195,6 +197,8 @@ class Intake:
                 self._failure = Failure(now_s, outcome.cause, outcome.reason)
             if outcome.detections is not None:
                 self._people = people
+            elif outcome.status in ('anonymized', 'untouched'):
+                self._counts['carried'] += 1
             self._note = outcome.note or self._note
             if age_ms is not None and len(self._ages_ms) < _MOST_TIMES:
                 self._ages_ms.append(age_ms)
@@ -218,6 +222,7 @@ class Intake:
                 received=self._received,
                 anonymized=self._counts['anonymized'],
                 untouched=self._counts['untouched'],
+                carried=self._counts['carried'],
                 blacked_out=self._counts['blacked_out'],
                 dropped=dict(self._dropped),
                 pending=(self._waiting is not None) + (self._taken_s is not None),
