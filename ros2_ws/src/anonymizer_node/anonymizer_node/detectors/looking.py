@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Detections, Float32Array, Frame
+from anonymizer_node.core.geometry import nms
 from anonymizer_node.detectors.family import Decoded
 from anonymizer_node.detectors.onnx import OnnxDetector
 from anonymizer_node.detectors.views import (
     FULL,
     MERGE_IOU,
+    TWIN_IOU,
     View,
     join_cut,
     plan_views,
@@ -59,8 +61,8 @@ class ThoroughDetector:
         if view.crop != FULL:
             part, offset, scale = _cropped(frame, view)
         seen = self.detector.candidates(part, score_threshold, view.size)
-        best = self.detector.chosen(seen, MERGE_IOU)
-        xyxy, scores, class_ids = best.xyxy, best.scores, best.class_ids
+        best = nms(seen.xyxy, seen.scores, TWIN_IOU, seen.class_ids)
+        xyxy, scores, class_ids = (values[best] for values in seen)
         in_frame = ((xyxy + offset) * scale).astype(np.float32)
         sides = np.sqrt((in_frame[:, 2:] - in_frame[:, :2]).clip(0).prod(axis=1))
         keep = sides <= view.most * max(frame.width, frame.height)

@@ -41,6 +41,10 @@ AT_EDGE = 0.01
 SAME_PERSON_IOU = 0.5
 """Two cut boxes are of one person if what both tiles show of them overlaps by this."""
 
+TWIN_IOU = 0.9
+"""Boxes of one look that overlap by more say the same. They go first, since all pairs of boxes at
+tile borders are compared; a lower bar here would take away boxes whose taker the merge takes."""
+
 MERGE_IOU = 0.6
 """Boxes of different looks that overlap by more are taken for one, as `Family.nms_iou`."""
 
