@@ -96,13 +96,14 @@ def test_topic_of_another_type_is_refused(world):
     probe.publisher(String, '/front/words', wait=False)
     world.start(input_topics=['/front/words'], autostart=False)
     probe.state()
-    probe.until(
-        lambda: (
-            not probe.change_state(CONFIGURE)
-            and 'std_msgs/msg/String' in (probe.next_health('detector').message)
-        ),
-        'a refusal',
-    )
+
+    def is_refused() -> bool:
+        if probe.change_state(CONFIGURE):  # It has not heard of the publisher yet.
+            probe.change_state(CLEANUP)
+            return False
+        return 'std_msgs/msg/String' in probe.next_health('detector').message
+
+    probe.until(is_refused, 'a refusal')
 
 
 def test_type_is_taken_from_the_publisher_where_there_is_one(world):

@@ -103,14 +103,19 @@ class Camera:
 
     def close(self) -> None:
         """After this returned nothing is published, whatever the worker is at."""
-        self.intake.close()
-        with self._gate:
-            publisher, self._publisher = self._publisher, None
+        publisher = self.silence()
         if publisher is not None:
             self._node.destroy_lifecycle_publisher(publisher)
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             self._node.destroy_subscription(subscription)
+
+    def silence(self) -> Any:
+        """Take nothing in and publish nothing from now on; the publisher that there was."""
+        self.intake.close()
+        with self._gate:
+            publisher, self._publisher = self._publisher, None
+        return publisher
 
     @property
     def has_work(self) -> bool:

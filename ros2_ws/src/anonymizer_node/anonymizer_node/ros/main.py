@@ -21,6 +21,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
+from rclpy.signals import uninstall_signal_handlers
 
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
 
@@ -72,16 +73,20 @@ def _run(detector_factory: DetectorFactory | None) -> int:
             return 1
         return 0
     finally:
+        # A thread of rclpy's may still be shutting the context down for the signal; what is
+        # destroyed under its hands crashes. This waits for it, and puts the old handlers back.
+        _ignore_signals()
+        uninstall_signal_handlers()
         _ignore_signals()
         executor.shutdown()
-        node.destroy_node()
-        if node.hangs:
-            # A thread that is stuck in the detector crashes the interpreter when it comes back
-            # while that ends: leave without ending it. All that was to be closed is.
+        if not node.silence() or node.hangs:
+            # A thread that is stuck in the detector crashes the process when it comes back while
+            # that ends: leave it all as it is. Nothing is published any more.
             rclpy.try_shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(0)
+        node.destroy_node()
 
 
 def _ignore_signals() -> None:

@@ -200,6 +200,14 @@ class AnonymizerNode(LifecycleNode):
         self._detectors = ()
         self._about = ()
 
+    def silence(self) -> bool:
+        """Publish no image any more. Whether the worker has ended, or hangs in the detector."""
+        for camera in self._cameras:
+            camera.silence()
+        ended = self._worker is None or self._worker.stop(STOP_TIMEOUT_S)
+        self.hangs = self.hangs or not ended
+        return ended
+
     def destroy_node(self) -> None:
         """Stop, and end the node."""
         self.release()
