@@ -70,3 +70,13 @@ def test_every_error_has_the_one_root():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     assert len(kinds) > 5
     assert all(issubclass(kind, AnonymizerError) for kind in kinds)
+
+
+def test_detections_of_some_classes_keep_names_and_ids():
+    found = made([[0, 0, 4, 4], [1, 1, 5, 5], [2, 2, 6, 6]], [0.9, 0.8, 0.7], [0, 1, 0])
+    people = found.of_classes(('person', 'cat'))
+    assert people.xyxy.tolist() == [[0, 0, 4, 4], [2, 2, 6, 6]]
+    assert people.scores.tolist() == pytest.approx([0.9, 0.7])
+    assert people.class_ids.tolist() == [0, 0]
+    assert people.names == ('person', 'dog')
+    assert len(found.of_classes(())) == 0

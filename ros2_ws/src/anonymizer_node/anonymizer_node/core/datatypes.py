@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -100,6 +100,12 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    def of_classes(self, wanted: Collection[str]) -> Detections:
+        """Those of some classes, by name; the names and their ids stay."""
+        ids = [index for index, name in enumerate(self.names) if name in wanted]
+        keep = np.isin(self.class_ids, ids)
+        return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.names)
 
     @classmethod
     def joined(cls, parts: Sequence[Detections]) -> Detections:

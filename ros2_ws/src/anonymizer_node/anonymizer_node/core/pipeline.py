@@ -319,11 +319,7 @@ def _wanted(
             f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
             'one without size; the model or its family is wrong.'
         )
-    ids = [index for index, name in enumerate(detections.names) if name in classes]
-    keep = np.isin(detections.class_ids, ids)
-    return Detections(
-        xyxy[keep], detections.scores[keep], detections.class_ids[keep], detections.names
-    )
+    return detections.of_classes(classes)
 
 
 def _failed(

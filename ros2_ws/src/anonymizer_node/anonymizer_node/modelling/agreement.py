@@ -80,9 +80,9 @@ def compare(
     shifts: list[float] = []
     number = 0
     for number, frame in enumerate(frames, 1):
-        before = _of_classes(original.detect(frame, score_threshold), classes)
+        before = original.detect(frame, score_threshold).of_classes(classes)
         try:
-            after = _of_classes(quantised.detect(frame, score_threshold), classes)
+            after = quantised.detect(frame, score_threshold).of_classes(classes)
         except DetectorError as error:
             raise ModelError(
                 f'Quantised, the model fails on calibration picture {number}: {error} '
@@ -138,12 +138,6 @@ def check(agreement: Agreement, score_threshold: float, classes: Collection[str]
 
 def _share(part: int, whole: int) -> str:
     return f'{part} of {whole} ({part / whole:.1%})'
-
-
-def _of_classes(found: Detections, classes: Collection[str]) -> Detections:
-    wanted = [index for index, name in enumerate(found.names) if name in classes]
-    keep = np.isin(found.class_ids, wanted)
-    return Detections(found.xyxy[keep], found.scores[keep], found.class_ids[keep], found.names)
 
 
 def _counterparts(

@@ -179,7 +179,6 @@ def _add(
     classes: Sequence[str],
     labels: Sequence[str],
 ) -> None:
-    ids = [index for index, name in enumerate(found.names) if name in classes]
-    keep = np.isin(found.class_ids, ids)
+    found = found.of_classes(classes)
     true, crowd = picture.boxes_of(labels), picture.boxes_of(labels, crowd=True)
-    tally.add(found.xyxy[keep], found.scores[keep], true, crowd)
+    tally.add(found.xyxy, found.scores, true, crowd)

@@ -9,7 +9,8 @@ VNNI two products are added in 16 bits, which saturates with eight and shifts th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from anonymizer_node.modelling.tail import LAYERS
+
+_WARNING, _ERROR = 2, 3
+"""Severities of onnxruntime's logger."""
 
 QUANTISED_OPS = ('Conv', 'LeakyRelu', 'MaxPool', 'Concat', 'Add', 'Resize')
 """Those of the embedded model."""
@@ -89,6 +93,24 @@ TARGETS: Mapping[str, Target] = {
 """What a model of one's own can be quantised for."""
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantiser's advice from the user.
+
+    On the root logger it would like what was just done, and sessions of its own, which take no
+    options, warn of each constant that they drop.
+    """
+    logging.disable(logging.WARNING)
+    onnxruntime.set_default_logger_severity(_ERROR)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(
+            _WARNING
+        )  # onnxruntime's default; it can't be read.
+        logging.disable(logging.NOTSET)
+
+
 class _Inputs(CalibrationDataReader):  # type: ignore[misc]
     """Hands the calibrator one input after the other."""
 
@@ -121,7 +143,8 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     with TemporaryDirectory(prefix='anonymize-model-') as scratch:
         plain, ready = (str(Path(scratch, f'{stage}.onnx')) for stage in ('plain', 'prepared'))
         onnx.save(model, plain)
-        quant_pre_process(plain, ready, skip_symbolic_shape=True)
+        with _quiet():
+            quant_pre_process(plain, ready, skip_symbolic_shape=True)
         return onnx.load(ready)
 
 
@@ -142,9 +165,7 @@ def quantize_prepared(
     with TemporaryDirectory(prefix='anonymize-model-') as scratch:
         ready, quantised = (str(Path(scratch, f'{stage}.onnx')) for stage in ('ready', 'quantised'))
         onnx.save(model, ready)
-        # The quantiser logs on the root logger that it would like what was just done.
-        logging.disable(logging.WARNING)
-        try:
+        with _quiet():
             quantize_static(
                 ready,
                 quantised,
@@ -159,8 +180,6 @@ def quantize_prepared(
                 calibrate_method=CalibrationMethod.MinMax,
                 extra_options=dict(target.options),
             )
-        finally:
-            logging.disable(logging.NOTSET)
         return onnx.load(quantised)
 
 
