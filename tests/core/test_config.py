@@ -33,7 +33,9 @@ def test_the_settings_are_those_of_the_design():
         'method',
         'strength',
         'hold_seconds',
+        'least_sightings',
         'max_rate_hz',
+        'detection_cache',
         'on_failure',
         'topic_actions',
     ]
@@ -53,7 +55,7 @@ def test_the_defaults_are_the_safe_ones():
 def test_every_setting_has_help_and_every_number_bounds():
     for name, (default, option) in options().items():
         assert option.help, name
-        assert option.scope in ('all', 'node')
+        assert option.scope in ('all', 'node', 'bag')
         if isinstance(default, (int, float)):
             assert option.low is not None, name
             assert option.high is not None, name

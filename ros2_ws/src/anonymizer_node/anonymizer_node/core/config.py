@@ -37,7 +37,7 @@ class Option:
         choices: The values allowed, for strings and lists of strings.
         multiple_of: The value must be a multiple of this.
         live: Whether a running node accepts a change.
-        scope: Where the setting has an effect: `all`, or `node`.
+        scope: Where the setting has an effect: `all`, `node` or `bag`.
         live_default: Default of the node, where it has less time than a job over a recording.
     """
 
@@ -160,11 +160,20 @@ class Settings:
     )
     hold_seconds: float = _setting(
         0.5,
-        'How long a region stays after its person was last detected.',
+        'How long a region stays after its person was last detected; in a recording also for how '
+        'long before the first time.',
         unit='s',
         low=0.0,
         high=10.0,
         live=True,
+    )
+    least_sightings: int = _setting(
+        1,
+        'In a recording, who is detected in fewer frames than this, gaps of hold_seconds between '
+        'them allowed, is taken for nobody; more than 1 uncovers people who are seen that rarely.',
+        low=1,
+        high=10,
+        scope='bag',
     )
     max_rate_hz: float = _setting(
         0.0,
@@ -174,6 +183,12 @@ class Settings:
         high=1000.0,
         live=True,
         scope='node',
+    )
+    detection_cache: str = _setting(
+        '',
+        'Folder that keeps what was detected in a recording, for a run with another method, '
+        'strength, padding, hold or pruning; empty: in the cache folder of the user.',
+        scope='bag',
     )
     on_failure: str = _setting(
         'drop',

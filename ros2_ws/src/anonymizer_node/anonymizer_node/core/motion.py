@@ -186,3 +186,27 @@ class Tracks:
             ],
             axis=1,
         )
+
+
+def between(
+    first: Float64Array, second: Float64Array, share: Float64Array, seconds: Float64Array
+) -> Float64Array:
+    """What must be covered between two sightings: a straight way from one to the other.
+
+    It is widened with the time to the nearer sighting, as a box is that was seen once.
+
+    Args:
+        first: (K, 4), at one time.
+        second: (K, 4), the same people at another.
+        share: (K,), of the way from `first`, 0..1.
+        seconds: (K,), from then to the other.
+
+    Returns:
+        (K, 4), the same for the two boxes exchanged and `1 - share`.
+    """
+    boxes = first * (1 - share)[:, None] + second * share[:, None]
+    size = np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(0.0).prod(axis=1))
+    nearer = np.minimum(share, 1 - share) * np.abs(seconds)
+    unsure = (GROWTH_PER_SECOND * nearer + WIDENING * JITTER).clip(0.0, MOST_MARGIN)
+    margin = (size * unsure)[:, None]
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,10 +41,34 @@ Indices = NDArray[np.intp]
 NONE: Indices = np.zeros(0, np.intp)
 
 
+class Gaps(NamedTuple):
+    """People who are found again after frames that missed them, K rows.
+
+    Attributes:
+        before: (K, 4) float64, where each was last detected.
+        seen_ns: (K,) int64, when that was.
+        after: (K, 4) float64, where each is detected now.
+    """
+
+    before: Float64Array
+    seen_ns: NDArray[np.int64]
+    after: Float64Array
+
+    @classmethod
+    def of(cls, tracks: Tracks, boxes: Float64Array) -> Gaps:
+        """Of tracks and the boxes that continue them, (T, 4)."""
+        missed = tracks.misses > 0
+        return cls(tracks.box[missed], tracks.seen_ns[missed], boxes[missed])
+
+
 class Tracker:
     """Holds the regions of one source.
 
     Time may run backwards over a recording: feed it negated stamps.
+
+    Attributes:
+        gaps: Those that the last frame closed, one entry for each way in which a track goes on.
+        sightings: (N,) int64, in how many frames up to the last one each of its N boxes was seen.
 
     A track ends when it was not detected for the hold, or at a jump of the camera. That is a frame
     in which at least `JUMP_LEAST_LOST` tracks that were seen in the last frame, and before, are
@@ -52,6 +78,8 @@ class Tracker:
 
     def __init__(self) -> None:
         self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
+        self.gaps: tuple[Gaps, ...] = ()
+        self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.
@@ -77,6 +105,13 @@ class Tracker:
         # A track found by nearness is split: whoever is near may be somebody else, so the lost one
         # stays held as well.
         split = lost.rows(parents).continued(free[near], stamp_ns)
+        self.gaps = (
+            Gaps.of(tracks.rows(rows), boxes[columns]),
+            Gaps.of(lost.rows(parents), free[near]),
+        )
+        self.sightings = np.ones(len(boxes), np.int64)
+        self.sightings[columns] += tracks.sightings[rows]
+        self.sightings[np.flatnonzero(_others(len(boxes), columns))[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
         self._tracks = Tracks.joined(
