@@ -718,5 +718,5 @@ def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise TypeError('told to fail')
 
-    monkeypatch.setattr(job.json, 'dumps', fail)
+    monkeypatch.setattr(job.BagReport, 'as_dict', fail)
     refused(tmp_path, TypeError)

@@ -1,0 +1,155 @@
+"""The second pass over a bag: what is to be covered in each image, by the whole recording, is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from anonymizer_node.core.datatypes import Cover, Outcome
+from anonymizer_node.core.joining import Joiner
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.offline import clouds
+from anonymizer_node.offline.joined import Kind, joined
+from anonymizer_node.offline.judging import is_of
+from anonymizer_node.offline.messages import MessageCodec
+from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, readable
+from anonymizer_node.offline.records import Record
+from anonymizer_node.offline.sidecar import Sidecar, StaleError
+from anonymizer_node.offline.stages import in_order
+
+WORKERS = 2
+"""Threads that redact."""
+
+AHEAD = 4
+"""Messages that are in work or wait to be written."""
+
+
+class Work(NamedTuple):
+    """One message of the second pass.
+
+    Attributes:
+        message: As read.
+        record: Of an image: what was detected in it.
+        cover: Of an image that was judged: what is to be covered in it.
+    """
+
+    message: BagMessage
+    record: Record | None = None
+    cover: Cover | None = None
+
+
+class Done(NamedTuple):
+    """A message as it is to be written, or None; and what became of it, if it is an image."""
+
+    message: BagMessage
+    data: bytes | bytearray | None
+    outcome: Outcome
+    record: Record | None = None
+
+
+class Redacting:
+    """What becomes of every message of a bag, in its order."""
+
+    def __init__(
+        self,
+        source: Path,
+        reader: BagReader,
+        plans: Mapping[int, TopicPlan],
+        counts: Mapping[Kind, int],
+        pipeline: Pipeline,
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            source: The bag, for messages.
+            reader: Of it.
+            plans: By `Topic.key`.
+            counts: Messages of each topic that is judged.
+            pipeline: That redacts.
+        """
+        self._source = source
+        self._reader = reader
+        self._plans = plans
+        self._counts = counts
+        self._pipeline = pipeline
+
+    def done(self, sidecar: Sidecar) -> Generator[Done, None, None]:
+        """Every message as it is to be written; waits for the first pass where that is behind.
+
+        Raises:
+            StaleError: If the records in the sidecar aren't of these messages.
+        """
+        return in_order(self._to_do(sidecar), self._passed, WORKERS, AHEAD)
+
+    def _to_do(self, sidecar: Sidecar) -> Iterator[Work]:
+        """Every message, with what is known of it.
+
+        Raises:
+            StaleError: If the records aren't of these messages.
+        """
+        settings = self._pipeline.settings
+        records = joined(
+            sidecar.records(),
+            self._counts,
+            self._pipeline.to_cover,
+            lambda: Joiner(settings.hold_seconds, settings.least_sightings),
+        )
+        for message in self._reader.messages():
+            if not is_judged(self._plans[message.topic.key]):
+                yield Work(message)
+                continue
+            record, cover = next(records, (None, None))
+            if record is None:
+                raise _stale(self._source)
+            yield Work(message, record, cover)
+        # It waits for the first pass to end, too, and raises what that one did.
+        if next(records, None) is not None:
+            raise _stale(self._source)
+
+    def _passed(self, work: Work) -> Done:
+        """What to write for a message. Runs in several threads."""
+        message, planned = work.message, self._plans[work.message.topic.key]
+        if planned.action == 'drop':
+            return Done(message, None, Outcome('dropped'))
+        if work.record is None:
+            why = ''
+            if message.topic.msgtype == POINT_CLOUD and not planned.asked:
+                why = clouds.why_picture(self._reader, message)
+            if why:
+                return Done(message, None, Outcome('dropped', cause=clouds.CAUSE, reason=why))
+            return Done(message, message.data, Outcome('copied'))
+        if not is_of(work.record, message):
+            raise _stale(self._source)
+        outcome, data = self._redacted(message, work.record, work.cover)
+        if planned.action == 'copy' and outcome.cause == 'encoding':
+            # Its owner vouches for what can't be read; what can be is anonymised all the same.
+            outcome, data = Outcome('copied'), message.data
+        return Done(message, data, outcome, work.record)
+
+    def _redacted(
+        self, message: BagMessage, record: Record, cover: Cover | None
+    ) -> tuple[Outcome, bytes | bytearray | None]:
+        """The outcome, and the bytes to write."""
+        topic = message.topic
+        codec = MessageCodec(self._reader, topic.msgtype)
+        buffer = bytearray(message.data)
+        outcome = self._pipeline.redact(buffer, codec, topic.name, record.judgement, cover)
+        if outcome.message is None:
+            return outcome, None
+        if outcome.status == 'untouched':
+            return outcome, message.data
+        return outcome, codec.serialised(outcome.message, message.data)
+
+
+def is_judged(planned: TopicPlan) -> bool:
+    """Whether a topic's images are judged: also where only those are copied that can't be read."""
+    return planned.action != 'drop' and readable(planned.topic)
+
+
+def _stale(source: Path) -> StaleError:
+    return StaleError(
+        f'{str(source)!r} is not as it was when its images were judged; it changes while it is '
+        'read. Let nothing write to it.'
+    )
