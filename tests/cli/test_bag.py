@@ -25,9 +25,9 @@ def detector(monkeypatch):
 
     def load(settings, notice):
         asked.append(settings)
-        return [BrightDetector()]
+        return [[BrightDetector()]]
 
-    monkeypatch.setattr(job, 'load_detectors', load)
+    monkeypatch.setattr(job, 'load_teams', load)
     return asked
 
 
@@ -197,7 +197,7 @@ def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     def interrupt(settings, notice):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, 'load_detectors', interrupt)
+    monkeypatch.setattr(job, 'load_teams', interrupt)
     assert run(source, tmp_path / 'out') == 130
     assert 'nothing was written' in capsys.readouterr().err
     assert [item.name for item in tmp_path.iterdir()] == ['in']

@@ -72,7 +72,7 @@ class Joiner:
     def __init__(self, hold_seconds: float, least_sightings: int = 1) -> None:
         """Args as the settings of these names."""
         self._hold_seconds = hold_seconds
-        self._tracker = Tracker()
+        self._tracker = Tracker(hold_whole=True)
         self._counter = Tracker()
         self._least = least_sightings
         reach_s = hold_seconds + WARM_UP_S
@@ -117,7 +117,7 @@ class Joiner:
 
     def _look_back(self, frames: Sequence[_Waiting]) -> None:
         """See the frames from the last one to the first."""
-        tracker = Tracker()
+        tracker = Tracker(hold_whole=True)
         for index in range(len(frames) - 1, -1, -1):
             frame = frames[index]
             boxes = frame.boxes[frame.kept]

@@ -89,13 +89,11 @@ class Tracks:
     @classmethod
     def joined(cls, *parts: Tracks) -> Tracks:
         """The rows of all parts, in their order."""
-        return cls(
-            *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls))
-        )
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
     def rows(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Tracks:
         """Some of the rows."""
-        return Tracks(*(getattr(self, item.name)[which] for item in fields(self)))
+        return Tracks(*(getattr(self, name)[which] for name in _COLUMNS))
 
     @property
     def size(self) -> Float64Array:
@@ -186,6 +184,9 @@ class Tracks:
             ],
             axis=1,
         )
+
+
+_COLUMNS = tuple(item.name for item in fields(Tracks))
 
 
 def between(

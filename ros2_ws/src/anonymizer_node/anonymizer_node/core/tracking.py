@@ -25,6 +25,9 @@ small person who runs, or a camera that turns, doesn't overlap from frame to fra
 ALIKE = 2.0
 """And only if neither width nor height differ by more than this factor."""
 
+LEAST_SHOWN = 0.6
+"""A box that shows less of a track, where it was and where it should be, may be a part of it."""
+
 MOST_TRACKS = 256
 """More are not held, but for those of one frame: under a driver that never sets the stamp no time
 passes, and none would end."""
@@ -76,7 +79,14 @@ class Tracker:
     region held. Where any of this is in doubt the regions are held on, to the end of the hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_whole: bool = False) -> None:
+        """Nothing is held yet.
+
+        Args:
+            hold_whole: Hold a track, too, where only a part of it seems to be detected. It covers
+                more, and those who really are smaller suddenly for longer.
+        """
+        self._hold_whole = hold_whole
         self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
         self.gaps: tuple[Gaps, ...] = ()
         self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -114,6 +124,11 @@ class Tracker:
         self.sightings[np.flatnonzero(_others(len(boxes), columns))[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
+        if self._hold_whole:
+            found = tracks.rows(rows)
+            parted = found.rows(_parted(found, boxes[columns], stamp_ns))
+            lost = Tracks.joined(lost, parted)
+            held = np.concatenate([held, parted.held(stamp_ns)])
         self._tracks = Tracks.joined(
             lost.missed(),
             tracks.rows(rows).continued(boxes[columns], stamp_ns),
@@ -150,6 +165,19 @@ def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[In
         iou(tracks.predicted(stamp_ns), boxes), TRUST_IN_LAST * iou(tracks.box, boxes)
     )
     return _best_first(-overlaps, overlaps >= LEAST_IOU)
+
+
+def _parted(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> NDArray[np.bool_]:
+    """Which tracks are shown in part only by the boxes that continue them, (T, 4) -> (T,)."""
+    shares = [_share(where, boxes) for where in (tracks.predicted(stamp_ns), tracks.box)]
+    return np.asarray(np.maximum(*shares) < LEAST_SHOWN)
+
+
+def _share(a: Float64Array, b: Float64Array) -> Float64Array:
+    """How much of each box the other one of its pair covers, (T, 4) twice -> (T,), 0..1."""
+    shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    whole = (a[:, 2:] - a[:, :2]).prod(axis=1)
+    return np.asarray(shared.clip(0.0).prod(axis=1) / whole.clip(1e-9))
 
 
 def _near(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
