@@ -247,6 +247,45 @@ def test_a_damaged_sidecar_is_made_anew(source, tmp_path, settings):
     assert written(tmp_path / 'first') == written(tmp_path / 'second')
 
 
+@pytest.mark.parametrize('passes', [(23, 24), (24, 23)])
+def test_a_bag_that_changes_between_the_passes_is_refused(
+    source, tmp_path, settings, monkeypatch, passes
+):
+    """The first pass reads other images than the second one."""
+    whole = BagReader.messages
+    threads = ('judging', threading.main_thread().name)
+
+    def changing(self):
+        most = dict(zip(threads, passes, strict=True))[threading.current_thread().name]
+        images = 0
+        for message in whole(self):
+            images += message.topic.msgtype == IMAGE
+            if images <= most:
+                yield message
+
+    monkeypatch.setattr(BagReader, 'messages', changing)
+    with pytest.raises(InputError, match='changes while it is read'):
+        anonymize_bag(source, tmp_path / 'out', settings, [Known()])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_an_image_that_changes_between_the_passes_is_refused(
+    source, tmp_path, settings, monkeypatch
+):
+    whole = BagReader.messages
+
+    def changing(self):
+        for index, message in enumerate(whole(self)):
+            if index == 9 and threading.current_thread().name != 'judging':
+                message = message._replace(data=message.data[:-1] + b'x')
+            yield message
+
+    monkeypatch.setattr(BagReader, 'messages', changing)
+    with pytest.raises(InputError, match='changes while it is read'):
+        anonymize_bag(source, tmp_path / 'out', settings, [Known()])
+    assert not (tmp_path / 'out').exists()
+
+
 # Going on after a run that ended early
 
 

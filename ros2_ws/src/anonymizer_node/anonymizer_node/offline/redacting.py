@@ -100,10 +100,8 @@ class Redacting:
             if not is_judged(self._plans[message.topic.key]):
                 yield Work(message)
                 continue
-            record, cover = next(records, (None, None))
-            if record is None:
-                raise _stale(self._source)
-            yield Work(message, record, cover)
+            # One without a record is refused below.
+            yield Work(message, *next(records, (None, None)))
         # It waits for the first pass to end, too, and raises what that one did.
         if next(records, None) is not None:
             raise _stale(self._source)
@@ -113,14 +111,14 @@ class Redacting:
         message, planned = work.message, self._plans[work.message.topic.key]
         if planned.action == 'drop':
             return Done(message, None, Outcome('dropped'))
-        if work.record is None:
+        if not is_judged(planned):
             why = ''
             if message.topic.msgtype == POINT_CLOUD and not planned.asked:
                 why = clouds.why_picture(self._reader, message)
             if why:
                 return Done(message, None, Outcome('dropped', cause=clouds.CAUSE, reason=why))
             return Done(message, message.data, Outcome('copied'))
-        if not is_of(work.record, message):
+        if work.record is None or not is_of(work.record, message):
             raise _stale(self._source)
         outcome, data = self._redacted(message, work.record, work.cover)
         if planned.action == 'copy' and outcome.cause == 'encoding':
