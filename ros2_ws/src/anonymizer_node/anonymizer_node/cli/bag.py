@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
             console.print(f'{name}: {note}', markup=False)
         if topic.action == 'drop' and not topic.asked:
             console.print(f'{name} was left out: {topic.reason}', markup=False)
-    for note in report.notes:
+    for note in [*report.losses, *report.notes]:
         console.print(note, markup=False)
     console.print(f'Written to {args.target}', markup=False, soft_wrap=True)
     return 0 if report.clean else 1

@@ -20,17 +20,13 @@ from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.offline import clouds
+from anonymizer_node.offline.output import Output, carry_over, scratch_beside
 from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, plan, readable
 
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 ENDINGS = ('copied', *STATUSES)
 """What can become of a message."""
-
-MCAP_NOTE = (
-    'Of the MCAP file its publish times, sequence numbers, chunk compression, attachments and '
-    'metadata records are not carried over.'
-)
 
 Progress = Callable[[int, int], None]
 """(messages done, messages in all)."""
@@ -93,6 +89,7 @@ class BagReport:
         models: name, sha256, family (and how it was told) and provider of each detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
+        losses: What of the bag as a whole was lost unasked.
         notes: What isn't as it was in the source, of the bag as a whole.
     """
 
@@ -100,12 +97,13 @@ class BagReport:
     models: list[dict[str, str]]
     settings: dict[str, Any]
     topics: dict[str, TopicReport] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether all was read, every frame came through and no topic was left out unasked."""
-        return not any(
+        """Whether all was read, every frame came through and nothing was left out unasked."""
+        return not self.losses and not any(
             topic.causes
             or topic.missing
             or (topic.action == 'drop' and not topic.asked and topic.count)
@@ -121,6 +119,7 @@ class BagReport:
             'clean': self.clean,
             'models': self.models,
             'settings': self.settings,
+            'losses': self.losses,
             'notes': self.notes,
             'topics': {
                 name: {
@@ -149,20 +148,19 @@ def anonymize_bag(
     detectors: Sequence[Detector] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
+    output: Output | None = None,
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
 
-    The target is not compressed where the source is, and what rosbags doesn't hand out of an MCAP
-    file stays behind: publish times, sequence numbers, attachments and metadata records. The
-    report's notes say so.
-
     Args:
-        source: A rosbag2 directory, a .mcap or a .db3 file; only read.
+        source: A rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file; only read. One that
+            broke off is read up to the break, and the report's losses say so.
         target: A directory that doesn't exist yet. It appears when all of it is written.
         settings: How.
         detectors: In place of those that the settings name, as many.
         progress: Called after every message.
         notice: Gets sentences for the user while the model is loaded.
+        output: How the target is packed, by default as the source is.
 
     Returns:
         What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
@@ -174,12 +172,14 @@ def anonymize_bag(
         ModelError: If the model can't be used.
     """
     _check_apart(source, target)
-    with BagReader(source) as reader:
+    output = output or Output()
+    with BagReader(source, scratch_beside(target)) as reader:
+        packing = output.packing(reader)
         plans = plan(reader, settings)
         detectors = detectors or load_detectors(settings, notice)
         job = _Job(reader, plans, Pipeline(settings, detectors), source.name)
-        with BagWriter(target, reader.storage, reader.version) as writer:
-            job.run(writer, progress)
+        with BagWriter.like(reader, target, packing) as writer:
+            job.run(writer, output, progress)
     return job.report
 
 
@@ -203,12 +203,6 @@ class _Job:
         self._pipeline = pipeline
         models = [described(detector) for detector in pipeline.detectors]
         self.report = BagReport(source, models, pipeline.settings.as_dict())
-        if reader.compression:
-            self.report.notes.append(
-                f'The source is compressed ({reader.compression} mode); the target is not.'
-            )
-        if reader.storage == 'mcap':
-            self.report.notes.append(MCAP_NOTE)
         self._entries: dict[int, TopicReport] = {}
         for item in plans:
             name, msgtype = item.topic.name, item.topic.msgtype
@@ -220,9 +214,8 @@ class _Job:
             entry.count += item.topic.count
             self._entries[item.topic.key] = entry
 
-    def run(self, writer: BagWriter, progress: Progress | None) -> None:
+    def run(self, writer: BagWriter, output: Output, progress: Progress | None) -> None:
         """Read every message once and write what may be written."""
-        writer.set_custom_data(self._reader.custom_data)
         targets = {
             key: writer.add_like(item.topic)
             for key, item in self._plans.items()
@@ -232,9 +225,12 @@ class _Job:
             for done, message in enumerate(self._reader.messages(), 1):
                 data = self._passed(message, regions)
                 if data is not None:
-                    writer.write(targets[message.topic.key], message.time_ns, data)
+                    writer.write(targets[message.topic.key], message.time_ns, data, like=message)
                 if progress is not None:
                     progress(done, self._reader.count)
+        remarks = carry_over(self._reader, writer, output)
+        self.report.losses += remarks.losses
+        self.report.notes += remarks.notes
         report = json.dumps(self.report.as_dict(), indent=2)
         (writer.folder / REPORT_NAME).write_text(report + '\n', encoding='utf-8')
 
