@@ -15,6 +15,7 @@ from anonymizer_node.formats.rosbag.model import (
     Leaf,
     MetadataRecord,
     Packing,
+    Place,
     Topic,
     qos_profile,
 )
@@ -33,6 +34,7 @@ __all__ = [
     'Leaf',
     'MetadataRecord',
     'Packing',
+    'Place',
     'Topic',
     'is_recording',
     'qos_profile',

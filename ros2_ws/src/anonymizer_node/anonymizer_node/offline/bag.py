@@ -20,6 +20,7 @@ from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagMessage, BagReader, BagWriter
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.offline import clouds
+from anonymizer_node.offline.inside import lines_of, process_inside
 from anonymizer_node.offline.output import Output, carry_over, scratch_beside
 from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, plan, readable
 
@@ -242,7 +243,7 @@ class _Job:
         if planned.action == 'drop':
             entry.statuses['dropped'] += 1
             return None
-        if planned.action == 'copy' and not readable(topic):
+        if planned.action == 'copy' and not (readable(topic) or planned.places):
             why = ''
             if topic.msgtype == POINT_CLOUD and not planned.asked:
                 why = clouds.why_picture(self._reader, message)
@@ -252,6 +253,19 @@ class _Job:
             entry.statuses['copied'] += 1
             return message.data
         index = sum(entry.statuses.values())
+        if planned.places:
+            processed = process_inside(
+                self._pipeline,
+                self._reader,
+                message,
+                planned.places,
+                vouched=planned.action == 'copy',
+            )
+            entry.add(processed.outcome)
+            for part in lines_of(processed):
+                about = {'topic': topic.name, 'type': topic.msgtype, 'index': index}
+                regions.write(json.dumps({**about, 'time_ns': message.time_ns, **part}) + '\n')
+            return processed.data
         outcome, stamp, data = self._anonymized(message)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.

@@ -17,7 +17,7 @@ from rosbags.typesys import (
 )
 from rosbags.typesys.store import Typestore
 
-from anonymizer_node.formats.rosbag.model import Leaf
+from anonymizer_node.formats.rosbag.model import Leaf, Place
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 _IDL_START = _IDL_SEPARATOR + 'IDL: '
@@ -85,3 +85,20 @@ def leaves_of(
             yield from leaves_of(description, fields, f'{path}.', within, times * most)
         else:
             yield Leaf(path, description[0], times * most if many else 1, within)
+
+
+def places_of(
+    msgtype: str,
+    fields: Mapping[str, Any],
+    wanted: Collection[str],
+    path: tuple[str, ...] = (),
+) -> Iterator[Place]:
+    """See `BagReader.places`."""
+    if msgtype in wanted:
+        yield Place(path, msgtype)
+        return
+    for name, (kind, description) in fields[msgtype][1]:
+        if kind in (Nodetype.ARRAY, Nodetype.SEQUENCE):
+            (kind, description), _ = description
+        if kind == Nodetype.NAME:
+            yield from places_of(description, fields, wanted, (*path, name))

@@ -131,6 +131,21 @@ class Leaf(NamedTuple):
     within: tuple[str, ...]
 
 
+class Place(NamedTuple):
+    """Where in a message type another type is, or an array of it.
+
+    Attributes:
+        path: Names of the fields on the way; () if the message itself is of that type.
+        msgtype: The other type.
+    """
+
+    path: tuple[str, ...]
+    msgtype: str
+
+    def __str__(self) -> str:
+        return '.'.join(self.path)
+
+
 @dataclass(frozen=True)
 class Packing:
     """How a recording lies in its files.

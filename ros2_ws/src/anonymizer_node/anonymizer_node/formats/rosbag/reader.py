@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.formats.rosbag import found, metadata, ros1_file, zipped
-from anonymizer_node.formats.rosbag.definitions import leaves_of, typestore_of
+from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, typestore_of
 from anonymizer_node.formats.rosbag.mcap_file import McapFile
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
@@ -23,6 +23,7 @@ from anonymizer_node.formats.rosbag.model import (
     Leaf,
     MetadataRecord,
     Packing,
+    Place,
     Stored,
     Topic,
 )
@@ -235,6 +236,13 @@ class BagReader:
             return list(leaves_of(msgtype, fields))
         except (KeyError, RecursionError):  # The latter of a type that holds itself.
             return None
+
+    def places(self, msgtype: str, wanted: Collection[str]) -> tuple[Place, ...]:
+        """Where in a type others are; () too if its definition is unknown."""
+        try:
+            return tuple(places_of(msgtype, self.types.fielddefs, wanted))
+        except (KeyError, RecursionError):
+            return ()
 
     def _find(self) -> None:
         """Which files there are, and what metadata.yaml says."""
