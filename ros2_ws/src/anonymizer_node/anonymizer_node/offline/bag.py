@@ -150,6 +150,7 @@ def anonymize_bag(
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
     output: Output | None = None,
+    planned: Callable[[Sequence[TopicPlan]], None] | None = None,
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
 
@@ -162,6 +163,7 @@ def anonymize_bag(
         progress: Called after every message.
         notice: Gets sentences for the user while the model is loaded.
         output: How the target is packed, by default as the source is.
+        planned: Gets the plan before any work is done on it.
 
     Returns:
         What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
@@ -172,11 +174,13 @@ def anonymize_bag(
         ConfigError: If the settings don't fit the bag.
         ModelError: If the model can't be used.
     """
-    _check_apart(source, target)
+    check_apart(source, target)
     output = output or Output()
     with BagReader(source, scratch_beside(target)) as reader:
         packing = output.packing(reader)
         plans = plan(reader, settings)
+        if planned is not None:
+            planned(plans)
         detectors = detectors or load_detectors(settings, notice)
         job = _Job(reader, plans, Pipeline(settings, detectors), source.name)
         with BagWriter.like(reader, target, packing) as writer:
@@ -184,7 +188,12 @@ def anonymize_bag(
     return job.report
 
 
-def _check_apart(source: Path, target: Path) -> None:
+def check_apart(source: Path, target: Path) -> None:
+    """Refuse a target that is the source or lies in it.
+
+    Raises:
+        InputError: Of such a target.
+    """
     inside = target.resolve()
     whole = source.resolve()
     if whole.is_file() and (whole.parent / 'metadata.yaml').exists():

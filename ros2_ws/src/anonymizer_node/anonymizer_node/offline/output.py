@@ -63,40 +63,43 @@ def scratch_beside(target: Path) -> Path:
 
 
 def carry_over(reader: BagReader, writer: BagWriter, output: Output) -> Remarks:
-    """Write what lies beside the messages, when these are written, and say what became of it.
+    """Write what lies beside the messages, when these are written, and say what became of it."""
+    packing = output.packing(reader)
+    if packing.storage == 'mcap':
+        for record in reader.metadata_records:
+            if record.innocent:
+                writer.add_record(record)
+        if output.attachments == 'copy':
+            for attachment in reader.read_attachments():
+                writer.add_attachment(attachment)
+    return remarks_of(reader, packing, output)
+
+
+def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
+    """What is to be said of a bag that is packed like that.
 
     An attachment may hold pictures, and none is read: they are left out unless somebody vouches
     for them. Metadata records are words; one that is large enough for a picture is left out too.
     """
     remarks = Remarks(list(reader.losses), list(reader.notes))
-    packing = output.packing(reader)
+    placeless = f'{packing.storage} has no place for'
     for record in reader.metadata_records:
+        said = f'The metadata record {record.name!r} is left out'
         if not record.innocent:
-            remarks.losses.append(
-                f'The metadata record {record.name!r} was left out: it is large enough to hold '
-                'a picture.'
-            )
-        elif not writer.add_record(record):
-            remarks.losses.append(
-                f'The metadata record {record.name!r} was left out: {packing.storage} has no '
-                'place for it.'
-            )
+            remarks.losses.append(f'{said}: it is large enough to hold a picture.')
+        elif packing.storage != 'mcap':
+            remarks.losses.append(f'{said}: {placeless} it.')
     names = ', '.join(repr(name) for name, _, _ in reader.attachments)
-    if names and output.attachments == 'copy':
-        if not all(writer.add_attachment(item) for item in reader.read_attachments()):
-            remarks.losses.append(
-                f'The attachments {names} were left out: {packing.storage} has no place for them.'
-            )
-    elif names and output.attachments == 'drop':
-        remarks.notes.append(f'The attachments {names} were left out, as asked.')
-    elif names:
+    if names and output.attachments == 'drop':
+        remarks.notes.append(f'The attachments {names} are left out, as asked.')
+    elif names and not output.attachments:
         remarks.losses.append(
-            f'The attachments {names} were left out, since they may hold pictures; '
+            f'The attachments {names} are left out, since they may hold pictures; '
             '"--attachments copy" vouches that they show nobody, "--attachments drop" says that '
             'nobody needs them.'
         )
+    elif names and packing.storage != 'mcap':
+        remarks.losses.append(f'The attachments {names} are left out: {placeless} them.')
     if reader.packing.storage == 'mcap' and packing.storage != 'mcap':
-        remarks.notes.append(
-            f'{packing.storage} has no place for the publish times and sequence numbers.'
-        )
+        remarks.notes.append(f'{placeless} publish times and sequence numbers: they are not kept.')
     return remarks

@@ -28,15 +28,15 @@ def bare(path: Path) -> Path:
 def parts_of(folder: Path) -> list[Path]:
     """The storage files of a recording whose folder has no metadata.yaml, in order, or [].
 
-    A recorder that was killed leaves files of one name, numbered. Files of several names are
-    recordings of their own.
+    A recorder that was killed leaves files of one name, numbered. Others are recordings of their
+    own, but for the one that is named like its folder.
     """
     files: dict[str, Path] = {}
     for path in sorted(item for item in folder.iterdir() if item.is_file() and is_storage(item)):
         # Killed while it compressed a file, the recorder leaves both: the other one is the whole.
         if bare(path).name not in files or path.suffix != ZIPPED:
             files[bare(path).name] = path
-    if len(files) < 2:
+    if len(files) == 1 and Path(next(iter(files))).stem == folder.name:
         return list(files.values())
     numbers = {}
     for name, path in files.items():
@@ -57,7 +57,7 @@ def is_recording(path: Path) -> bool:
 
 
 def recordings_in(folder: Path) -> Iterator[Path]:
-    """Every recording in a folder and the folders in it, in the order of their names.
+    """Every recording in a folder, then those in the folders in it, in the order of their names.
 
     Links to folders are not followed, and hidden folders are nobody's recordings.
     """

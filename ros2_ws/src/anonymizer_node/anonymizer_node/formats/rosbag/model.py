@@ -98,7 +98,6 @@ class Attachment(NamedTuple):
     log_ns: int
     create_ns: int
     data: bytes
-    part: int = 0
 
 
 class MetadataRecord(NamedTuple):
@@ -106,7 +105,6 @@ class MetadataRecord(NamedTuple):
 
     name: str
     values: tuple[tuple[str, str], ...]
-    part: int = 0
 
     @property
     def innocent(self) -> bool:

@@ -211,8 +211,7 @@ class BagReader:
     def read_attachments(self) -> Iterator[Attachment]:
         """The files in its MCAP files."""
         for number in range(len(self._paths)):
-            for attachment in self._part(number).read_attachments():
-                yield attachment._replace(part=number)
+            yield from self._part(number).read_attachments()
 
     def decode(self, msgtype: str, data: bytes | bytearray | memoryview) -> Any:
         """A message from CDR. Arrays in it are views of `data`, writable if that is.
@@ -386,7 +385,7 @@ class BagReader:
         if number not in self._looked_at:
             self._looked_at.add(number)
             self.attachments += part.attachments
-            self.metadata_records += [item._replace(part=number) for item in part.metadata_records]
+            self.metadata_records += part.metadata_records
         self._parts[number] = part
         return part
 

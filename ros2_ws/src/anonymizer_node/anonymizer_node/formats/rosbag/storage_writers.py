@@ -63,11 +63,11 @@ class StorageWriter(Protocol):
     ) -> None:
         """Append a message of the topic with that key."""
 
-    def add_attachment(self, attachment: Attachment) -> bool:
-        """Put a file in; false if this storage has no place for it."""
+    def add_attachment(self, attachment: Attachment) -> None:
+        """Put a file in, if this storage has a place for it."""
 
-    def add_record(self, record: MetadataRecord) -> bool:
-        """Put words in; false if this storage has no place for them."""
+    def add_record(self, record: MetadataRecord) -> None:
+        """Put words in, if this storage has a place for them."""
 
     def close(self, version: int, text: str) -> None:
         """Finish the file, with what it says of its recording."""
@@ -123,7 +123,7 @@ class McapFileWriter:
         )
         self.size = self._stream.tell()
 
-    def add_attachment(self, attachment: Attachment) -> bool:
+    def add_attachment(self, attachment: Attachment) -> None:
         """See `StorageWriter`."""
         self._writer.add_attachment(
             attachment.create_ns,
@@ -132,12 +132,10 @@ class McapFileWriter:
             attachment.media_type,
             attachment.data,
         )
-        return True
 
-    def add_record(self, record: MetadataRecord) -> bool:
+    def add_record(self, record: MetadataRecord) -> None:
         """See `StorageWriter`."""
         self._writer.add_metadata(record.name, dict(record.values))
-        return True
 
     def close(self, version: int, text: str) -> None:
         """See `StorageWriter`."""
@@ -195,13 +193,11 @@ class SqliteFileWriter:
         )
         self.size += len(data) + 32
 
-    def add_attachment(self, attachment: Attachment) -> bool:
-        """See `StorageWriter`."""
-        return False
+    def add_attachment(self, attachment: Attachment) -> None:
+        """See `StorageWriter`; there is no place for it."""
 
-    def add_record(self, record: MetadataRecord) -> bool:
-        """See `StorageWriter`."""
-        return False
+    def add_record(self, record: MetadataRecord) -> None:
+        """See `StorageWriter`; there is no place for it."""
 
     def close(self, version: int, text: str) -> None:
         """See `StorageWriter`."""

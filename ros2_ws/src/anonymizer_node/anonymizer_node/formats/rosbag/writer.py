@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +82,6 @@ class BagWriter:
         self._topics: list[Topic] = []
         self._counts: Counter[int] = Counter()
         self._custom_data: dict[str, str] = {}
-        self._records: list[MetadataRecord] = []
         self._files: list[metadata.FileSpan] = []
         self._part = 0
         self._compress = zstandard.ZstdCompressor().compress
@@ -216,19 +215,18 @@ class BagWriter:
             topic.name, topic.msgtype, topic.qos, topic.definition, topic.type_hash
         )
 
-    def add_record(self, record: MetadataRecord) -> bool:
-        """Put words into the file with that number; false if there is no place for them."""
-        assert self._storage is not None, 'BagWriter is a context manager'
-        self._records.append(record)
-        if record.part != self._part:
-            return self._packing.storage == 'mcap'
-        return self._storage.add_record(record)
+    def add_record(self, record: MetadataRecord) -> None:
+        """Put words into the MCAP file that is being written."""
+        self._add(lambda storage: storage.add_record(record))
 
-    def add_attachment(self, attachment: Attachment) -> bool:
-        """Put a file into the storage file that is being written; false if it has no place."""
+    def add_attachment(self, attachment: Attachment) -> None:
+        """Put a file into the MCAP file that is being written."""
+        self._add(lambda storage: storage.add_attachment(attachment))
+
+    def _add(self, what: Callable[[StorageWriter], None]) -> None:
         assert self._storage is not None, 'BagWriter is a context manager'
         try:
-            return self._storage.add_attachment(attachment)
+            what(self._storage)
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
 
@@ -289,9 +287,6 @@ class BagWriter:
         )
         for topic in self._topics:
             self._storage.add_topic(topic, metadata.qos_text(topic.qos, self._version))
-        for record in self._records:
-            if record.part == self._part:
-                self._storage.add_record(record)
 
     def _finish_file(self) -> None:
         assert self._storage is not None
