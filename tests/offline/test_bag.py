@@ -715,7 +715,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         whole(self, *args, **how)
 
     monkeypatch.setattr(BagWriter, 'write', filling)
-    assert 'No space left' in refused(tmp_path, OSError)
+    assert 'No space left' in refused(tmp_path, InputError)
 
 
 def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):

@@ -296,6 +296,16 @@ class BagReader:
             self._paths = [path for path in self._paths if path not in empty]
             self.losses.append(f'{", ".join(path.name for path in empty)} is empty.')
 
+    def _skip_what_broke_at_once(self) -> None:
+        """The last file may have broken off before there was anything to be read in it."""
+        last = len(self._paths) - 1
+        if last > 0:
+            try:
+                self._part(last)
+            except InputError as error:
+                self.losses.append(f'Nothing of {self._paths[last].name} could be saved: {error}.')
+                del self._paths[last]
+
     def _defined(self, told: metadata.Metadata) -> None:
         """The topics of metadata.yaml, with the definitions that are in the files."""
         definitions: dict[str, str] = {}
@@ -315,6 +325,7 @@ class BagReader:
         topics: dict[tuple[Any, ...], Topic] = {}
         whole = metadata.Metadata(start_ns=2**63 - 1)
         last_ns = 0
+        self._skip_what_broke_at_once()
         for number, path in enumerate(self._paths):
             part = self._part(number)
             whole.storage = 'sqlite3' if isinstance(part, SqliteFile) else 'mcap'

@@ -25,6 +25,8 @@ ScratchMaker = Callable[[], Path]
 """Gives a folder for large files that live no longer than the reader."""
 
 _SIGNATURE = b'SQLite format 3\0'
+_COUNTED_FOR = 92
+"""Where a file says for which of its changes its count of pages holds; for none, here."""
 
 
 class SqliteFile:
@@ -35,7 +37,8 @@ class SqliteFile:
 
         Args:
             path: The file.
-            scratch: Gives a folder for a copy; asked only if the recorder didn't close the file.
+            scratch: Gives a folder for a copy; asked only if the recorder didn't close the file, or
+                it breaks off.
             counted: Whether to count messages, which reads all of the index.
 
         Raises:
@@ -84,17 +87,27 @@ class SqliteFile:
                 Path(f'{self._copy}{ending}').unlink(missing_ok=True)
 
     def _complete(self, scratch: ScratchMaker) -> Path:
-        """The file to open: this one, or a copy completed with what SQLite kept beside it."""
+        """The file to open: this one, or a copy that SQLite can read where it can't read this.
+
+        It is completed with what SQLite kept beside it; one that is shorter than it should be says
+        no longer how long that is.
+        """
         beside = [Path(f'{self.path}{ending}') for ending in BESIDE]
         beside = [path for path in beside if path.is_file() and path.stat().st_size]
-        if not beside:
+        self._broken = not beside and _cut_off(self.path)
+        if not (beside or self._broken):
             return self.path
         folder = scratch()
         needed = sum(path.stat().st_size for path in (self.path, *beside))
-        require_space(folder, needed, f'A copy of {self.path.name}, which was not closed,')
+        require_space(folder, needed, f'A copy of {self.path.name}, which is not whole,')
         self._copy = folder / self.path.name
         for path in (self.path, *beside):
             shutil.copyfile(path, folder / path.name)
+        if self._broken:
+            with self._copy.open('r+b') as stream:
+                stream.seek(_COUNTED_FOR)
+                stream.write(bytes(4))
+            return self._copy
         with contextlib.closing(sqlite3.connect(self._copy)) as database:
             database.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
             database.execute('PRAGMA journal_mode=DELETE').fetchall()
@@ -129,7 +142,7 @@ class SqliteFile:
             for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
                 with contextlib.suppress(Exception):  # A copy that can't be read is none.
                     self.told = metadata.parsed(text)
-        counts = self._counts(database) if counted or _cut_off(self._opened) else {}
+        counts = self._counts(database) if counted or self._broken else {}
         wanted = ['id', 'name', 'type']
         for column in ('offered_qos_profiles', 'type_description_hash', 'serialization_format'):
             wanted.append(column if column in columns['topics'] else "''")
@@ -152,7 +165,8 @@ class SqliteFile:
             )
 
     def _counts(self, database: sqlite3.Connection) -> dict[int, int]:
-        try:
+        counts: dict[int, int] = Counter()
+        if not self._broken:
             counts = dict(
                 database.execute('SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id')
             )
@@ -161,17 +175,15 @@ class SqliteFile:
             ).fetchone()
             if first is not None:
                 self.first_ns, self.last_ns = first, last
-        except sqlite3.DatabaseError:
-            self._broken = True
-            counts = Counter()
-            for message in _until_the_break(database):
-                counts[message.channel] += 1
-                self.first_ns = min(self.first_ns, message.time_ns)
-                self.last_ns = max(self.last_ns, message.time_ns)
-            size = in_words(self.path.stat().st_size)
-            self.losses.append(
-                f'{self.path.name} ({size}) breaks off after {sum(counts.values())} messages.'
-            )
+            return counts
+        for message in _until_the_break(database):
+            counts[message.channel] += 1
+            self.first_ns = min(self.first_ns, message.time_ns)
+            self.last_ns = max(self.last_ns, message.time_ns)
+        size = in_words(self.path.stat().st_size)
+        self.losses.append(
+            f'{self.path.name} ({size}) breaks off after {sum(counts.values())} messages.'
+        )
         return counts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
 _UNWRITABLE = (sqlite3.Error, OSError)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BagWriter:
@@ -150,6 +152,9 @@ class BagWriter:
             if exc_type is None:
                 self._finish()
                 self._appear()
+            elif isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+                # From one of the files that belong to the bag.
+                raise self._unwritable(exc) from exc
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
         finally:
