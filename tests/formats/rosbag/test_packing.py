@@ -4,6 +4,7 @@ import pytest
 import yaml
 import zstandard
 from mcap.reader import make_reader
+from mcap.writer import IndexType
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.rosbag2 import Reader as RosbagsReader
 from rosbags.typesys import Stores, get_typestore
@@ -309,3 +310,22 @@ def test_messages_compressed_one_by_one_are_known_without_metadata(tmp_path):
         assert read_bag(file) == read_bag(source)
         with BagReader(file) as reader:
             assert reader.packing.compression == 'message'
+
+
+@pytest.mark.parametrize('kind', ['indexed', 'without index', 'without chunks', 'cut off'])
+def test_messages_come_by_time_however_they_lie_in_the_file(tmp_path, kind):
+    options = {
+        'without index': {'use_statistics': False, 'index_types': IndexType.NONE},
+        'without chunks': {'use_chunking': False},
+    }.get(kind, {})
+    times = [50, 30, 30, 70, 10, 60, 90, 80, 80, 100]
+    texts = [f'{index} ' + 'x' * 300 for index in range(len(times))]
+    path = mcap_file(tmp_path / 'in.mcap', texts, chunk_size=700, times=times, **options)
+    if kind == 'cut off':
+        path.write_bytes(path.read_bytes()[:-20])
+    with BagReader(path) as reader:
+        found = [
+            (message.time_ns, reader.decode(STRING, message.data).data[0])
+            for message in reader.messages()
+        ]
+    assert found == sorted(zip(times, '0123456789', strict=True))

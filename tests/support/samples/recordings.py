@@ -24,7 +24,14 @@ def cdr(text: str) -> bytes:
 
 
 def mcap_file(
-    path: Path, texts, compression='', chunk_size=2000, attachments=(), metadata=(), **options
+    path: Path,
+    texts,
+    compression='',
+    chunk_size=2000,
+    attachments=(),
+    metadata=(),
+    times=(),
+    **options,
 ) -> Path:
     """A .mcap file of strings, each published 7 ns before it was recorded."""
     with path.open('wb') as stream:
@@ -35,7 +42,8 @@ def mcap_file(
         schema = writer.register_schema(STRING, 'ros2msg', TEXT.encode())
         channel = writer.register_channel('/log', 'cdr', schema, {'topic_type_hash': 'RIHS01_5'})
         for index, text in enumerate(texts):
-            writer.add_message(channel, 1000 + index, cdr(text), 993 + index, 40 + index)
+            time_ns = times[index] if times else 1000 + index
+            writer.add_message(channel, time_ns, cdr(text), time_ns - 7, 40 + index)
         for name, data in attachments:
             writer.add_attachment(3, 4, name, 'image/jpeg', data)
         for name, values in metadata:

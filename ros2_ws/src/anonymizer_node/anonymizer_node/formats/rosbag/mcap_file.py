@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ MAGIC = b'\x89MCAP0\r\n'
 OWN_RECORD = 'rosbag2'
 """The metadata record that rosbag2 itself writes."""
 
+MOST_LATE_NS = 5_000_000_000
+"""By how much a message may lie too late in a file without an index and be put in order: for so
+long all of them are held."""
+
 _TEXT_KEY = 'serialized_metadata'
 
 
@@ -46,6 +51,7 @@ class McapFile:
         self.metadata_records: list[MetadataRecord] = []
         self.first_ns, self.last_ns = 2**63 - 1, 0
         self._attached: list[tuple[str, str, int]] = []
+        self._late_ns = 0
         with path.open('rb') as stream:
             head, tail = stream.read(len(MAGIC)), _tail(stream)
         if head != MAGIC:
@@ -62,11 +68,11 @@ class McapFile:
         return self._attached
 
     def messages(self) -> Iterator[Stored]:
-        """All messages: by time if there is an index, else as they lie in the file."""
+        """All messages, by time; those of one time as they lie in the file."""
         if not self._indexed:
-            for record in self._records():
-                if isinstance(record, Message):
-                    yield _stored(record)
+            yield from self._sorted(
+                _stored(record) for record in self._records() if isinstance(record, Message)
+            )
             return
         with self.path.open('rb') as stream:
             reader = SeekingReader(_exact(stream), validate_crcs=True)
@@ -87,6 +93,20 @@ class McapFile:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _sorted(self, messages: Iterator[Stored]) -> Iterator[Stored]:
+        """Messages that lie in the file at most `_late_ns` too late, in the order of their time."""
+        waiting: list[tuple[int, int, Stored]] = []
+        newest_ns = 0
+        for number, message in enumerate(messages):
+            newest_ns = max(newest_ns, message.time_ns)
+            heapq.heappush(waiting, (message.time_ns, number, message))
+            while waiting[0][0] <= newest_ns - self._late_ns:
+                yield heapq.heappop(waiting)[2]
+                if not waiting:
+                    break
+        while waiting:
+            yield heapq.heappop(waiting)[2]
 
     def _look_up(self) -> bool:
         """Describe the file by its summary; whether it has one that leads to every message."""
@@ -133,6 +153,9 @@ class McapFile:
         for record in self._records(note=True):
             if isinstance(record, Message):
                 counts[record.channel_id] += 1
+                self._late_ns = max(
+                    self._late_ns, min(MOST_LATE_NS, self.last_ns - record.log_time)
+                )
                 self.first_ns = min(self.first_ns, record.log_time)
                 self.last_ns = max(self.last_ns, record.log_time)
             elif isinstance(record, Channel):
