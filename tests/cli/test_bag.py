@@ -384,3 +384,11 @@ def test_a_compression_that_the_storage_has_not_is_2(source, tmp_path, detector,
     assert run(source, tmp_path / 'out', '--storage', 'sqlite3', '--compression', 'lz4') == 2
     assert "'lz4'" in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('size', ['0', '-1', 'nan', 'many'])
+def test_a_file_size_that_is_none_is_2(source, tmp_path, detector, size):
+    with pytest.raises(SystemExit) as raised:
+        run(source, tmp_path / 'out', f'--split-size={size}')
+    assert raised.value.code == 2
+    assert not (tmp_path / 'out').exists()

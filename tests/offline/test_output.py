@@ -10,7 +10,7 @@ from samples.recordings import mcap_file, split_bag, texts_of
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
-from anonymizer_node.formats.bags import BagReader
+from anonymizer_node.formats.bags import BagReader, BagWriter
 from anonymizer_node.offline.bag import REPORT_NAME, anonymize_bag
 from anonymizer_node.offline.many import planned, tasks_of
 from anonymizer_node.offline.output import Output, scratch_beside
@@ -133,3 +133,15 @@ def test_what_is_not_there_can_not_be_asked_for(asked):
 def test_what_is_needed_meanwhile_lies_beside_the_target_or_where_it_will_be(tmp_path):
     assert scratch_beside(tmp_path / 'out') == tmp_path
     assert scratch_beside(tmp_path / 'a' / 'b' / 'out') == tmp_path
+
+
+def test_custom_data_that_could_be_a_picture_is_left_out_and_named(tmp_path):
+    for name, size in (('small', 4000), ('large', 5000)):
+        with BagWriter(tmp_path / name) as writer:
+            writer.set_custom_data({'site': 'x' * size})
+        report = anonymize_bag(
+            tmp_path / name, tmp_path / f'{name}_out', Settings(), [FakeDetector()]
+        )
+        with BagReader(tmp_path / f'{name}_out') as reader:
+            assert reader.custom_data == ({'site': 'x' * size} if name == 'small' else {})
+        assert report.clean == (name == 'small')

@@ -41,7 +41,7 @@ setup(
         'onnxruntime>=1.16',
         'opencv-python-headless>=4.5',
         'rich',
-        'rosbags>=0.10',
+        'rosbags>=0.11',
         'zstandard',
     ],
     extras_require={

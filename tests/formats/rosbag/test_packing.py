@@ -329,3 +329,16 @@ def test_messages_come_by_time_however_they_lie_in_the_file(tmp_path, kind):
             for message in reader.messages()
         ]
     assert found == sorted(zip(times, '0123456789', strict=True))
+
+
+@pytest.mark.parametrize('text', ['module a { };', '=' * 80 + '\nIDL: a/msg/B\nmodule a { };'])
+def test_a_definition_in_idl_stays_one(tmp_path, text):
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.add_topic('/own', 'a/msg/B', definition=text)
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+    with (tmp_path / 'bag' / 'bag.mcap').open('rb') as stream:
+        schemas = make_reader(stream).get_summary().schemas.values()
+    assert {schema.name: schema.encoding for schema in schemas} == {
+        'a/msg/B': 'ros2idl',
+        STRING: 'ros2msg',
+    }

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, progress_bar, write_json
+from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     packing.add_argument(
         '--split-size',
-        type=float,
-        default=0.0,
+        type=positive,
+        default=0,
         metavar='MB',
         help='Begin a new file when one has grown to this.',
     )
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run it."""
     settings = settings_from(args)
-    output = Output(args.storage, args.compression, round(args.split_size * 1e6), args.attachments)
+    output = Output(args.storage, args.compression, args.split_size * 1_000_000, args.attachments)
     check_json(args.json)
     tasks = tasks_of(args.sources, args.target)
     console = Console()

@@ -17,6 +17,7 @@ from anonymizer_node.formats.rosbag.model import (
     Packing,
     Place,
     Topic,
+    innocent,
     qos_profile,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
@@ -36,6 +37,7 @@ __all__ = [
     'Packing',
     'Place',
     'Topic',
+    'innocent',
     'is_recording',
     'qos_profile',
     'recordings_in',

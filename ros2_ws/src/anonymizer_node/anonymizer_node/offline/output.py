@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anonymizer_node.core.errors import ConfigError
-from anonymizer_node.formats.bags import BagReader, BagWriter, Packing
+from anonymizer_node.formats.bags import BagReader, BagWriter, Packing, innocent
 
 ATTACHMENT_ACTIONS = ('drop', 'copy')
 
@@ -89,6 +89,8 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
             remarks.losses.append(f'{said}: it is large enough to hold a picture.')
         elif packing.storage != 'mcap':
             remarks.losses.append(f'{said}: {placeless} it.')
+    if not innocent(reader.custom_data.items()):
+        remarks.losses.append('The custom data is left out: it is large enough to hold a picture.')
     names = ', '.join(repr(name) for name, _, _ in reader.attachments)
     if names and output.attachments == 'drop':
         remarks.notes.append(f'The attachments {names} are left out, as asked.')

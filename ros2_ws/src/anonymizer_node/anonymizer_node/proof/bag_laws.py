@@ -216,12 +216,9 @@ class BagLaws:
         """The next statement on record, or all of them if they are about images in one message."""
         frames, first = self._stated[name], self._read[name]
         last = first + 1
-        while (
-            last < len(frames)
-            and frames[first].image is not None
-            and frames[last].position == index
-        ):
-            last += 1
+        if first < len(frames) and frames[first].image is not None:
+            while last < len(frames) and frames[last].position == index:
+                last += 1
         self._read[name] = last
         return frames[first:last]
 

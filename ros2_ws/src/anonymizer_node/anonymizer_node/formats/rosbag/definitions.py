@@ -25,7 +25,8 @@ _IDL_START = _IDL_SEPARATOR + 'IDL: '
 
 def encoding_of(definition: str) -> str:
     """How rosbag2 calls the language of a definition."""
-    return 'ros2idl' if definition.startswith(_IDL_START) else 'ros2msg'
+    idl = definition.startswith(_IDL_START) or definition.lstrip().startswith('module ')
+    return 'ros2idl' if idl else 'ros2msg'
 
 
 def typestore_of(definitions: Collection[tuple[str, str]]) -> Typestore:
@@ -59,7 +60,7 @@ def types_of(msgtype: str, definition: str) -> dict[str, Any]:
     Raises:
         TypesysError: If it can't be parsed.
     """
-    if encoding_of(definition) == 'ros2msg' and not definition.lstrip().startswith('module '):
+    if encoding_of(definition) == 'ros2msg':
         return dict(get_types_from_msg(definition, msgtype))
     types: dict[str, Any] = {}
     for part in filter(None, definition.split(_IDL_SEPARATOR)):

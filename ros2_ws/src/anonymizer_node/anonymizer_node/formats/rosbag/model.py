@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -109,7 +110,12 @@ class MetadataRecord(NamedTuple):
     @property
     def innocent(self) -> bool:
         """Whether it is too small to hold a picture."""
-        return sum(len(key) + len(value) for key, value in self.values) < LEAST_PICTURE
+        return innocent(self.values)
+
+
+def innocent(values: Iterable[tuple[str, str]]) -> bool:
+    """Whether words are too few to be a picture."""
+    return sum(len(key) + len(value) for key, value in values) < LEAST_PICTURE
 
 
 class Leaf(NamedTuple):

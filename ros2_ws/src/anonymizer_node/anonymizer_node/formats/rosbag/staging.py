@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import math
 import os
 import shutil
@@ -16,6 +15,11 @@ import tempfile
 from pathlib import Path
 
 from anonymizer_node.core.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # On Windows: nothing is taken away there but by the run that made it.
+    fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = 'anonymizer_node.lock'
 """Its name says whose folder it is; none other is ever taken away."""
@@ -129,6 +133,9 @@ def sync(path: Path) -> None:
 def _locked(folder: Path) -> int | None:
     """A lock on a folder; -1 where the file system knows none, None if it is somebody else's."""
     path = folder / LOCK_NAME
+    if fcntl is None:
+        path.touch()
+        return -1
     try:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:

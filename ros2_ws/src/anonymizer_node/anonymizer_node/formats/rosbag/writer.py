@@ -29,6 +29,7 @@ from anonymizer_node.formats.rosbag.model import (
     MetadataRecord,
     Packing,
     Topic,
+    innocent,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
 from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep, sync, sync_tree
@@ -106,7 +107,8 @@ class BagWriter:
             reader.ros_distro,
             reader.expected_bytes,
         )
-        writer._custom_data.update(reader.custom_data)
+        if innocent(reader.custom_data.items()):
+            writer._custom_data.update(reader.custom_data)
         return writer
 
     def __enter__(self) -> BagWriter:
