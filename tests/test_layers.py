@@ -34,8 +34,10 @@ ONLY_IN = {
     'visualization_msgs': ('ros/',),
     'onnxruntime': ('detectors/onnx.py', 'modelling/'),
     'onnx': ('modelling/',),
-    'rosbags': ('formats/bags.py',),
-    'mcap': ('formats/',),
+    'rosbags': ('formats/rosbag/',),
+    'mcap': ('formats/rosbag/',),
+    'sqlite3': ('formats/rosbag/',),
+    'zstandard': ('formats/rosbag/',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Cover, Outcome
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.offline import clouds
+from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
@@ -32,21 +33,28 @@ class Work(NamedTuple):
     Attributes:
         message: As read.
         record: Of an image: what was detected in it.
-        cover: Of an image that was judged: what is to be covered in it.
+        covers: What is to be covered in each of its images; None where one wasn't judged.
     """
 
     message: BagMessage
     record: Record | None = None
-    cover: Cover | None = None
+    covers: Sequence[Cover | None] = ()
 
 
 class Done(NamedTuple):
-    """A message as it is to be written, or None; and what became of it, if it is an image."""
+    """What became of a message.
+
+    Attributes:
+        message: As read.
+        data: As it is to be written, or None.
+        outcome: In one word, and more.
+        lines: What is to be said of each image in it.
+    """
 
     message: BagMessage
     data: bytes | bytearray | None
     outcome: Outcome
-    record: Record | None = None
+    lines: Sequence[Mapping[str, Any]] = ()
 
 
 class Redacting:
@@ -101,7 +109,7 @@ class Redacting:
                 yield Work(message)
                 continue
             # One without a record is refused below.
-            yield Work(message, *next(records, (None, None)))
+            yield Work(message, *next(records, (None, ())))
         # It waits for the first pass to end, too, and raises what that one did.
         if next(records, None) is not None:
             raise _stale(self._source)
@@ -120,30 +128,57 @@ class Redacting:
             return Done(message, message.data, Outcome('copied'))
         if work.record is None or not is_of(work.record, message):
             raise _stale(self._source)
-        outcome, data = self._redacted(message, work.record, work.cover)
+        if planned.places:
+            return self._redacted_inside(message, planned, work.record, work.covers)
+        return self._redacted(message, planned, work.record, work.covers)
+
+    def _redacted(
+        self,
+        message: BagMessage,
+        planned: TopicPlan,
+        record: Record,
+        covers: Sequence[Cover | None],
+    ) -> Done:
+        """An image."""
+        ((_, judgement),), (cover,) = record.parts, covers
+        codec = MessageCodec(self._reader, message.topic.msgtype)
+        buffer = bytearray(message.data)
+        outcome = self._pipeline.redact(buffer, codec, message.topic.name, judgement, cover)
+        data: bytes | bytearray | None = None
+        if outcome.status == 'untouched':
+            data = message.data
+        elif outcome.message is not None:
+            data = codec.serialised(outcome.message, message.data)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.
             outcome, data = Outcome('copied'), message.data
-        return Done(message, data, outcome, work.record)
+        return Done(message, data, outcome, [line_of(outcome, judgement.stamp_ns)])
 
-    def _redacted(
-        self, message: BagMessage, record: Record, cover: Cover | None
-    ) -> tuple[Outcome, bytes | bytearray | None]:
-        """The outcome, and the bytes to write."""
-        topic = message.topic
-        codec = MessageCodec(self._reader, topic.msgtype)
-        buffer = bytearray(message.data)
-        outcome = self._pipeline.redact(buffer, codec, topic.name, record.judgement, cover)
-        if outcome.message is None:
-            return outcome, None
-        if outcome.status == 'untouched':
-            return outcome, message.data
-        return outcome, codec.serialised(outcome.message, message.data)
+    def _redacted_inside(
+        self,
+        message: BagMessage,
+        planned: TopicPlan,
+        record: Record,
+        covers: Sequence[Cover | None],
+    ) -> Done:
+        """A message of another type with images in it."""
+        processed = redact_inside(
+            self._pipeline,
+            self._reader,
+            message,
+            planned.places,
+            {
+                label: (judgement, cover)
+                for (label, judgement), cover in zip(record.parts, covers, strict=True)
+            },
+            vouched=planned.action == 'copy',
+        )
+        return Done(message, processed.data, processed.outcome, lines_of(processed))
 
 
 def is_judged(planned: TopicPlan) -> bool:
     """Whether a topic's images are judged: also where only those are copied that can't be read."""
-    return planned.action != 'drop' and readable(planned.topic)
+    return planned.action != 'drop' and (readable(planned.topic) or bool(planned.places))
 
 
 def _stale(source: Path) -> StaleError:
