@@ -79,6 +79,20 @@ class Codec(Protocol):
             FrameError: If the message isn't a whole picture that this codec can read.
         """
 
+    def measure(self, message: Any, source: str) -> Frame:
+        """Read a message that is obscured by what another one shows, and not judged itself.
+
+        Args:
+            message: As for `decode`.
+            source: Becomes `Frame.source`.
+
+        Returns:
+            Size and time count; the pixels may be in an encoding that no detector is shown.
+
+        Raises:
+            FrameError: As for `decode`.
+        """
+
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
     ) -> Redacted:
