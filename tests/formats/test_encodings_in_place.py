@@ -329,6 +329,10 @@ def test_depth_is_blacked_out_whatever_the_method(method, encoding):
 def test_depth_is_not_judged_and_the_remedies_are_said(encoding):
     with pytest.raises(UnsupportedEncodingError) as raised:
         CODEC.decode(encoded(encoding, 40, 24), '/depth', 16)
+    odd = encoded(encoding, 40, 24)
+    odd.data = odd.data[:-1]
+    with pytest.raises(UnsupportedEncodingError):  # Its owner may have it copied as it is.
+        CODEC.decode(odd, '/depth', 16)
     for remedy in (encoding, 'follow', 'mono16', 'topic_actions', 'copy'):
         assert remedy in str(raised.value)
 

@@ -44,6 +44,17 @@ _MOSAICS: Mapping[str, int] = {
 Planes = Sequence[tuple[Plane, NDArray[Any]]]
 
 
+def refuse_depth(name: str, encoding: Encoding) -> None:
+    """Raises: UnsupportedEncodingError: If no detector of people judges such an encoding."""
+    if encoding.shown == DEPTH:
+        raise UnsupportedEncodingError(
+            f'{name} is depth, and no detector of people judges depth. Set follow to '
+            '"TOPIC=COLOUR_TOPIC" to obscure in it what is obscured in its colour twin; have the '
+            'driver name it mono16 if it is intensity; or, in a bag, set topic_actions to '
+            '"TOPIC=copy" if it can show nobody.'
+        )
+
+
 def shown(
     planes: Planes, name: str, encoding: Encoding, size: tuple[int, int], least_size: int
 ) -> tuple[NDArray[Any], str]:
@@ -61,16 +72,8 @@ def shown(
         may be the frame's own, in its buffer.
 
     Raises:
-        UnsupportedEncodingError: If it is depth, which no detector of people judges.
         FrameError: If there is in alpha, or may be in chroma, what a detector doesn't see.
     """
-    if encoding.shown == DEPTH:
-        raise UnsupportedEncodingError(
-            f'{name} is depth, and no detector of people judges depth. Set follow to '
-            '"TOPIC=COLOUR_TOPIC" to obscure in it what is obscured in its colour twin; have the '
-            'driver name it mono16 if it is intensity; or, in a bag, set topic_actions to '
-            '"TOPIC=copy" if it can show nobody.'
-        )
     if encoding.shown in (DIRECT, BITS):
         check_alpha(planes[0][1], name)
     return _LOOKS[encoding.shown](planes, name, encoding, _reduced(size, least_size))

@@ -18,7 +18,7 @@ from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Views, of_plane
 from anonymizer_node.core.pipeline import Codec
 from anonymizer_node.core.redaction import BLACKOUT, redact
-from anonymizer_node.core.shown import shown
+from anonymizer_node.core.shown import refuse_depth, shown
 from anonymizer_node.formats import jpeg, png
 
 MOST_PADDING = 64
@@ -44,6 +44,7 @@ class ImageCodec:
             UnsupportedEncodingError: Also if it is depth, which has to follow another topic.
         """
         encoding = encoding_named(message.encoding)
+        refuse_depth(message.encoding, encoding)
         views = _views(message, message.data)
         _check_padding(message, views)
         size = int(message.width), int(message.height)

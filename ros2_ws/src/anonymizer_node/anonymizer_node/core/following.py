@@ -1,0 +1,167 @@
+"""Regions for a topic that isn't judged itself: those of its colour twin around the same time.
+
+A detector of people judges neither depth nor most infrared. What is obscured in the colour image of
+the same camera is obscured there too, scaled by the ratio of the two sizes: the images must show
+the same view (registered depth). Where the twin has nothing to say of a moment, the frame fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from anonymizer_node.core.datatypes import Frame, Outcome, Region
+from anonymizer_node.core.errors import AnonymizerError
+from anonymizer_node.core.geometry import to_regions
+from anonymizer_node.core.motion import FIRST_SPEED, WIDENING
+
+CAUSE = 'twin'
+"""Why a frame fails of which the twin says nothing."""
+
+MOST_APART_S = 0.1
+"""A frame of the twin says something of a moment up to this far away, seconds."""
+
+DRIFT = WIDENING * FIRST_SPEED
+"""How far people may have moved since, sizes of a region (the root of its area) per second."""
+
+MOST_UNLIKE = 0.02
+"""By so much may the shapes of the two images differ, as a share: more, and they are not of the
+same view."""
+
+MOST_KEPT = 512
+"""Frames of a twin that are remembered."""
+
+
+class TwinError(AnonymizerError):
+    """The twin doesn't say what is to be obscured in a frame."""
+
+
+class Seen(NamedTuple):
+    """What became of one frame of a twin.
+
+    Attributes:
+        stamp_ns: Time of its header, nanoseconds.
+        width: Columns, 0 if it failed.
+        height: Rows, 0 if it failed.
+        regions: Obscured in it; None if it failed.
+    """
+
+    stamp_ns: int
+    width: int = 0
+    height: int = 0
+    regions: tuple[Region, ...] | None = None
+
+    @classmethod
+    def of(cls, outcome: Outcome, stamp_ns: int) -> Seen:
+        """What an outcome says to followers."""
+        if outcome.status in ('anonymized', 'untouched'):
+            return cls(stamp_ns, outcome.width, outcome.height, tuple(outcome.regions))
+        return cls(stamp_ns)
+
+
+class Twin:
+    """The latest frames of one colour topic. Not thread-safe.
+
+    Attributes:
+        topic: Its name, for messages.
+    """
+
+    def __init__(self, topic: str) -> None:
+        """Args: topic: Its name."""
+        self.topic = topic
+        self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
+
+    def add(self, seen: Seen) -> None:
+        """The next frame of the twin is done."""
+        self._frames.append(seen)
+
+    def forget(self) -> None:
+        """Know of no frame any longer."""
+        self._frames.clear()
+
+    def has_passed(self, stamp_ns: int) -> bool:
+        """Whether a frame of this time or a later one is done: more need not be waited for."""
+        return any(seen.stamp_ns >= stamp_ns for seen in self._frames)
+
+    def regions_of(self, frame: Frame) -> tuple[Region, ...]:
+        """What is to be obscured in a follower's frame.
+
+        That is what was in the twin's frame of the same time; or else, widened by how people move,
+        what was in its nearest frames before and after. Of those there may be one only.
+
+        Args:
+            frame: As measured.
+
+        Returns:
+            Regions inside the frame.
+
+        Raises:
+            TwinError: If no frame of the twin is near, one that is has failed, or it is of
+                another view.
+        """
+        boxes = []
+        for seen in self._near(frame.stamp_ns):
+            if seen.regions is None:
+                raise TwinError(
+                    f'The frame of {self.topic!r} at the same time failed, so what is to be '
+                    'obscured here is unknown.'
+                )
+            self._check_view(seen, frame)
+            apart_s = abs(seen.stamp_ns - frame.stamp_ns) / 1e9
+            boxes += [_moved(region, seen, frame, apart_s) for region in seen.regions]
+        xyxy = np.array(boxes, np.float64).reshape(-1, 4)
+        return to_regions(xyxy.astype(np.float64), frame.width, frame.height)
+
+    def _near(self, stamp_ns: int) -> Sequence[Seen]:
+        """The frame of this time; or the nearest before and after it, of which one may be absent.
+
+        Raises:
+            TwinError: If there is none.
+        """
+        reach = round(MOST_APART_S * 1e9)
+        near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
+        same = [seen for seen in near if seen.stamp_ns == stamp_ns]
+        if same:
+            return same
+        before = [seen for seen in near if seen.stamp_ns < stamp_ns]
+        after = [seen for seen in near if seen.stamp_ns > stamp_ns]
+        chosen = []
+        if before:
+            latest = max(seen.stamp_ns for seen in before)
+            chosen += [seen for seen in before if seen.stamp_ns == latest]
+        if after:
+            earliest = min(seen.stamp_ns for seen in after)
+            chosen += [seen for seen in after if seen.stamp_ns == earliest]
+        if not chosen:
+            raise TwinError(
+                f'No frame of {self.topic!r}, which it follows, was anonymised within '
+                f'{MOST_APART_S:g} s of this one. See that it comes at the same time with the same '
+                'clock in its header.'
+            )
+        return chosen
+
+    def _check_view(self, seen: Seen, frame: Frame) -> None:
+        """Raises: TwinError: If the twin's image has another shape."""
+        unlike = (frame.width * seen.height) / (frame.height * seen.width)
+        if abs(math.log(unlike)) > MOST_UNLIKE:
+            raise TwinError(
+                f'It is {frame.width}x{frame.height} and {self.topic!r}, which it follows, '
+                f'{seen.width}x{seen.height}: they do not show the same view. Have the driver '
+                'align one to the other.'
+            )
+
+
+def _moved(region: Region, seen: Seen, frame: Frame, apart_s: float) -> list[float]:
+    """A region of the twin in pixels of the follower, widened by how people move meanwhile."""
+    margin = DRIFT * apart_s * math.sqrt(region.area)
+    across, down = frame.width / seen.width, frame.height / seen.height
+    return [
+        (region.x0 - margin) * across,
+        (region.y0 - margin) * down,
+        (region.x1 + margin) * across,
+        (region.y1 + margin) * down,
+    ]
