@@ -6,7 +6,6 @@ from samples.detectors import FakeDetector
 from samples.encoded import encoded
 from samples.images import Stamp, image, noise, pixels_of
 
-from anonymizer_node.core import following
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame, Outcome, Region
 from anonymizer_node.core.following import DRIFT, MOST_APART_S, Seen, Twin, TwinError
@@ -124,13 +123,56 @@ def test_another_view_fails(size):
         twin_of(seen()).regions_of(frame(*size))
 
 
-def test_only_the_latest_frames_are_kept(monkeypatch):
-    monkeypatch.setattr(following, 'MOST_KEPT', 3)
-    twin = twin_of(*[seen(offset) for offset in (-90, -60, -30, 0)])
-    assert len(twin._frames) == 3
+def test_only_the_latest_frames_are_kept():
+    twin = twin_of(*[seen(offset) for offset in range(-9000, 1, 100)])
+    assert len(twin._frames) == 51
+    assert twin.regions_of(frame())
     twin.forget()
     with pytest.raises(TwinError):
         twin.regions_of(frame())
+
+
+def test_what_is_known_of_a_moment_does_not_change_any_more():
+    twin = twin_of(seen(-200), seen(-33))
+    known = twin.around(AT)
+    twin.add(failed(0))
+    assert len(known.regions_of(frame())) == 1
+    with pytest.raises(TwinError):
+        twin.regions_of(frame())
+
+
+def test_a_twin_whose_time_begins_anew_forgets_what_was():
+    twin = twin_of(seen(-500), seen(0), seen(1500), seen(-500))
+    assert not twin.has_passed(AT)
+    with pytest.raises(TwinError):
+        twin.regions_of(frame())
+
+
+def test_a_follower_whose_time_begins_anew_does_not_get_the_frames_of_before():
+    """A simulation that was reset: the same stamps, another scene."""
+    twin = twin_of(seen(0))
+    for stamp in (AT, AT + 400 * MS, AT + 1600 * MS):
+        twin.expect('/depth', stamp)
+        twin.expect('/infra', stamp)
+    assert twin.has_passed(AT)
+    twin.expect('/depth', AT)
+    assert not twin.has_passed(AT)
+    with pytest.raises(TwinError):
+        twin.regions_of(frame())
+
+
+def test_frames_overtaken_are_no_new_beginning():
+    twin = twin_of(seen(0), seen(33), seen(-33))
+    twin.expect('/depth', AT + 500 * MS)
+    twin.expect('/depth', AT)
+    assert twin.regions_of(frame()) == (REGION,)
+
+
+def test_a_follower_without_a_time_fails():
+    """A driver that never sets the stamp: every frame would be of the same time."""
+    untimed = Frame(np.zeros((1, 1)), '16UC1', 80, 60, 0, '/depth')
+    with pytest.raises(TwinError, match=r'header\.stamp'):
+        twin_of(Seen(0, 80, 60, ())).regions_of(untimed)
 
 
 def test_whether_more_is_to_be_waited_for():

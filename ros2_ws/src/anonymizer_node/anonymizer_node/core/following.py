@@ -32,8 +32,12 @@ MOST_UNLIKE = 0.02
 """By so much may the shapes of the two images differ, as a share: more, and they are not of the
 same view."""
 
-MOST_KEPT = 512
-"""Frames of a twin that are remembered."""
+KEPT_S = 5.0
+"""Frames of a twin are remembered up to this long before its newest one, seconds."""
+
+JUMP_S = 1.0
+"""Time that runs back by more than this has begun anew: a bag that loops, a simulation that was
+reset. What was seen before is then of another time, though its stamps may be the same."""
 
 
 class TwinError(AnonymizerError):
@@ -70,22 +74,45 @@ class Twin:
         topic: Its name, for messages.
     """
 
-    def __init__(self, topic: str) -> None:
-        """Args: topic: Its name."""
+    def __init__(self, topic: str, frames: Sequence[Seen] = ()) -> None:
+        """Args: topic: Its name. frames: Of it, that are done."""
         self.topic = topic
-        self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
+        self._frames: deque[Seen] = deque()
+        self._newest_ns: int | None = None
+        self._latest_ns: dict[str, int] = {}
+        for seen in frames:
+            self.add(seen)
 
     def add(self, seen: Seen) -> None:
         """The next frame of the twin is done."""
+        if self._newest_ns is not None and seen.stamp_ns < self._newest_ns - round(JUMP_S * 1e9):
+            self.forget()
         self._frames.append(seen)
+        self._newest_ns = max(seen.stamp_ns, self._newest_ns or seen.stamp_ns)
+        while self._frames[0].stamp_ns < self._newest_ns - round(KEPT_S * 1e9):
+            self._frames.popleft()
+
+    def expect(self, follower: str, stamp_ns: int) -> None:
+        """A frame of a follower has come in. Told once of each, in their order."""
+        latest_ns = self._latest_ns.get(follower, stamp_ns)
+        if stamp_ns < latest_ns - round(JUMP_S * 1e9):
+            self.forget()
+        self._latest_ns[follower] = stamp_ns
 
     def forget(self) -> None:
         """Know of no frame any longer."""
         self._frames.clear()
+        self._newest_ns = None
 
     def has_passed(self, stamp_ns: int) -> bool:
         """Whether a frame of this time or a later one is done: more need not be waited for."""
-        return any(seen.stamp_ns >= stamp_ns for seen in self._frames)
+        return self._newest_ns is not None and self._newest_ns >= stamp_ns
+
+    def around(self, stamp_ns: int) -> Twin:
+        """What is known now of a moment, as a twin of its own that doesn't change any more."""
+        reach = round(MOST_APART_S * 1e9)
+        near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
+        return Twin(self.topic, near)
 
     def regions_of(self, frame: Frame) -> tuple[Region, ...]:
         """What is to be obscured in a follower's frame.
@@ -103,6 +130,11 @@ class Twin:
             TwinError: If no frame of the twin is near, one that is has failed, or it is of
                 another view.
         """
+        if frame.stamp_ns == 0:
+            raise TwinError(
+                f'It has no time in its header, so which frame of {self.topic!r} is of the same '
+                'time is unknown. Have the driver set header.stamp.'
+            )
         boxes = []
         for seen in self._near(frame.stamp_ns):
             if seen.regions is None:
@@ -113,8 +145,8 @@ class Twin:
             self._check_view(seen, frame)
             apart_s = abs(seen.stamp_ns - frame.stamp_ns) / 1e9
             boxes += [_moved(region, seen, frame, apart_s) for region in seen.regions]
-        xyxy = np.array(boxes, np.float64).reshape(-1, 4)
-        return to_regions(xyxy.astype(np.float64), frame.width, frame.height)
+        xyxy = np.array(boxes).reshape(-1, 4)
+        return to_regions(xyxy, frame.width, frame.height)
 
     def _near(self, stamp_ns: int) -> Sequence[Seen]:
         """The frame of this time; or the nearest before and after it, of which one may be absent.

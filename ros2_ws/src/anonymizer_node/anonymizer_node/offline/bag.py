@@ -160,7 +160,7 @@ class _Job:
             ):
                 for count, done in enumerate(passed, 1):
                     entry = entries[done.message.topic.key]
-                    if done.record is not None:
+                    if done.is_image:
                         _tell(done, sum(entry.statuses.values()), regions)
                     entry.add(done.outcome)
                     if done.data is not None:
@@ -175,13 +175,12 @@ class _Job:
 
 def _tell(done: Done, index: int, regions: TextIO) -> None:
     """Write what was obscured in a frame."""
-    assert done.record is not None
     line = {
         'topic': done.message.topic.name,
         'type': done.message.topic.msgtype,
         'index': index,
         'time_ns': done.message.time_ns,
-        'stamp_ns': done.record.judgement.stamp_ns,
+        'stamp_ns': done.stamp_ns,
         'status': done.outcome.status,
         'regions': [list(region) for region in done.outcome.regions],
         'cause': done.outcome.cause,

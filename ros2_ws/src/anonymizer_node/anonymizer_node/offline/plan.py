@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
@@ -44,12 +44,14 @@ class TopicPlan:
         action: `anonymize`, `copy` or `drop`.
         reason: Why, in words.
         asked: Whether the user named this action.
+        twin: Name of the colour topic that it follows, in place of being judged; or ''.
     """
 
     topic: Topic
     action: str
     reason: str
     asked: bool = False
+    twin: str = ''
 
 
 def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
@@ -57,18 +59,45 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
 
     Raises:
         ConfigError: If the settings name a topic that the bag doesn't have, ask to anonymise one
-            that holds no pictures we can read, or to anonymise and to copy the same.
+            that holds no pictures we can read, to anonymise and to copy the same, or to follow one
+            that isn't anonymised.
     """
     actions = settings.actions()
+    twins = settings.twins()
     names = {topic.name for topic in reader.topics}
-    for option, named in (('input_topics', settings.input_topics), ('topic_actions', actions)):
+    for option, named in (
+        ('input_topics', settings.input_topics),
+        ('topic_actions', actions),
+        ('follow', (*twins, *twins.values())),
+    ):
         for name in named:
             if name not in names:
                 raise ConfigError(
                     f'{option} names {name!r}, which is not in {str(reader.path)!r}; it has '
                     f'{", ".join(sorted(names)) or "no topics"}.'
                 )
-    return [_planned(topic, reader, settings, actions) for topic in reader.topics]
+    plans = [_planned(topic, reader, settings, actions) for topic in reader.topics]
+    return [_following(item, twins) for item in plans]
+
+
+def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
+    """The plan of a topic that may follow another one or be followed.
+
+    Raises:
+        ConfigError: If it does or is, and isn't anonymised.
+    """
+    name = planned.topic.name
+    if name not in twins and name not in twins.values():
+        return planned
+    if planned.action != 'anonymize':
+        raise ConfigError(
+            f'follow names {name!r}, which is not anonymised ({planned.reason}); name image topics '
+            'that are.'
+        )
+    if name not in twins:
+        return planned
+    reason = f'images that follow {twins[name]}'
+    return replace(planned, reason=reason, twin=twins[name])
 
 
 def readable(topic: Topic) -> bool:

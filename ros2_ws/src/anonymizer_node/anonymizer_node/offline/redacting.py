@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from anonymizer_node.core.datatypes import Cover, Outcome
+from anonymizer_node.core.errors import DetectorError, FrameError
+from anonymizer_node.core.following import Seen, Twin
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.formats.image_codecs import stamp_ns
 from anonymizer_node.offline import clouds
+from anonymizer_node.offline.in_step import InStep, Step
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
@@ -33,20 +37,31 @@ class Work(NamedTuple):
         message: As read.
         record: Of an image: what was detected in it.
         cover: Of an image that was judged: what is to be covered in it.
+        twin: Of an image that follows a colour topic: what is known of that.
     """
 
     message: BagMessage
     record: Record | None = None
     cover: Cover | None = None
+    twin: Twin | None = None
 
 
 class Done(NamedTuple):
-    """A message as it is to be written, or None; and what became of it, if it is an image."""
+    """A message as it is to be written, or None, and what became of it.
+
+    Attributes:
+        message: As read.
+        data: To be written; None: nothing is.
+        outcome: What became of it.
+        is_image: Whether it is an image that was to be anonymised.
+        stamp_ns: Of an image: time of its header, None if that can't be read.
+    """
 
     message: BagMessage
     data: bytes | bytearray | None
     outcome: Outcome
-    record: Record | None = None
+    is_image: bool = False
+    stamp_ns: int | None = None
 
 
 class Redacting:
@@ -81,7 +96,52 @@ class Redacting:
         Raises:
             StaleError: If the records in the sidecar aren't of these messages.
         """
-        return in_order(self._to_do(sidecar), self._passed, WORKERS, AHEAD)
+        return in_order(self._in_step(self._to_do(sidecar)), self._passed, WORKERS, AHEAD)
+
+    def _in_step(self, works: Iterator[Work]) -> Iterator[Work]:
+        """The same, with what is known of its twin in each follower, which waits for that."""
+        followed = {item.twin for item in self._plans.values() if item.twin}
+        if not followed:
+            yield from works
+            return
+        counts = dict.fromkeys(followed, 0)
+        for item in self._plans.values():
+            if item.topic.name in followed:
+                counts[item.topic.name] += item.topic.count
+        for work, twin in InStep(self._step, counts).released(works):
+            yield work._replace(twin=twin)
+
+    def _step(self, work: Work) -> Step:
+        message = work.message
+        planned = self._plans[message.topic.key]
+        stamp_ns = self._stamp_ns(message) if planned.twin else None
+        return Step(
+            message.time_ns,
+            len(message.data),
+            message.topic.name,
+            self._seen(work),
+            planned.twin,
+            stamp_ns,
+        )
+
+    def _seen(self, work: Work) -> Seen | None:
+        """What a judged frame says to its followers."""
+        judgement = None if work.record is None else work.record.judgement
+        if judgement is None or judgement.stamp_ns is None:
+            return None
+        if judgement.cause or work.cover is None:
+            return Seen(judgement.stamp_ns)
+        try:
+            regions = self._pipeline.regions(judgement, work.cover)
+        except DetectorError:
+            return Seen(judgement.stamp_ns)
+        return Seen(judgement.stamp_ns, judgement.width, judgement.height, regions)
+
+    def _stamp_ns(self, message: BagMessage) -> int | None:
+        try:
+            return stamp_ns(self._reader.decode(message.topic.msgtype, message.data))
+        except (FrameError, AttributeError):
+            return None
 
     def _to_do(self, sidecar: Sidecar) -> Iterator[Work]:
         """Every message, with what is known of it.
@@ -111,6 +171,8 @@ class Redacting:
         message, planned = work.message, self._plans[work.message.topic.key]
         if planned.action == 'drop':
             return Done(message, None, Outcome('dropped'))
+        if planned.twin:
+            return self._followed(message, work.twin or Twin(planned.twin))
         if not is_judged(planned):
             why = ''
             if message.topic.msgtype == POINT_CLOUD and not planned.asked:
@@ -124,7 +186,12 @@ class Redacting:
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.
             outcome, data = Outcome('copied'), message.data
-        return Done(message, data, outcome, work.record)
+        return Done(message, data, outcome, True, work.record.judgement.stamp_ns)
+
+    def _followed(self, message: BagMessage, twin: Twin) -> Done:
+        codec = MessageCodec(self._reader, message.topic.msgtype)
+        outcome = self._pipeline.follow(bytearray(message.data), codec, message.topic.name, twin)
+        return Done(message, _written(outcome, codec, message), outcome, True, codec.stamp)
 
     def _redacted(
         self, message: BagMessage, record: Record, cover: Cover | None
@@ -134,16 +201,23 @@ class Redacting:
         codec = MessageCodec(self._reader, topic.msgtype)
         buffer = bytearray(message.data)
         outcome = self._pipeline.redact(buffer, codec, topic.name, record.judgement, cover)
-        if outcome.message is None:
-            return outcome, None
-        if outcome.status == 'untouched':
-            return outcome, message.data
-        return outcome, codec.serialised(outcome.message, message.data)
+        return outcome, _written(outcome, codec, message)
 
 
 def is_judged(planned: TopicPlan) -> bool:
     """Whether a topic's images are judged: also where only those are copied that can't be read."""
-    return planned.action != 'drop' and readable(planned.topic)
+    return planned.action != 'drop' and readable(planned.topic) and not planned.twin
+
+
+def _written(
+    outcome: Outcome, codec: MessageCodec, message: BagMessage
+) -> bytes | bytearray | None:
+    """The bytes to write of an image."""
+    if outcome.message is None:
+        return None
+    if outcome.status == 'untouched':
+        return message.data
+    return codec.serialised(outcome.message, message.data)
 
 
 def _stale(source: Path) -> StaleError:

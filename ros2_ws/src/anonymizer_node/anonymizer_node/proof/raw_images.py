@@ -35,7 +35,13 @@ PACKED: Mapping[str, tuple[str, str]] = {
 }
 """Samples of a pixel and their type: c is colour or brightness, a is alpha. Of floats the bits."""
 
-BAYER = 'bayer_'
+BAYER: Mapping[str, str] = {
+    f'bayer_{pattern}{bits}': f'u{bits // 8}'
+    for pattern in ('rggb', 'bggr', 'gbrg', 'grbg')
+    for bits in (8, 16)
+}
+"""Type of a sample; the two rows of a cell are in the name."""
+
 BRIGHTNESS_AT: Mapping[str, int] = {'yuv422': 1, 'uyvy': 1, 'yuv422_yuy2': 0, 'yuyv': 0}
 """Which byte of each two is brightness."""
 
@@ -85,8 +91,8 @@ def layers_of(message: Any) -> tuple[tuple[Layer, ...], bytes]:
         return _interleaved(message, BRIGHTNESS_AT[encoding])
     if encoding in CHROMA_BEHIND:
         return _with_chroma_behind(message, CHROMA_BEHIND[encoding])
-    if encoding.startswith(BAYER) and encoding[-1] in '68':
-        return _mosaic(message, 'u1' if encoding.endswith('8') else 'u2')
+    if encoding in BAYER:
+        return _mosaic(message, BAYER[encoding])
     raise FrameError(f'an image of encoding {encoding!r} can not be judged')
 
 
