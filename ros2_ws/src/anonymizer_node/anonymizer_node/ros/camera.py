@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 
 from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
-from anonymizer_node.ros.announcer import Announcer
+from anonymizer_node.ros.announcer import Listener
 from anonymizer_node.ros.intake import (
     EXPECTED,
+    HUNG,
     INACTIVE,
     INTERNAL,
     OVERRUN,
@@ -23,6 +26,7 @@ from anonymizer_node.ros.intake import (
     Intake,
 )
 from anonymizer_node.ros.qos import input_qos, message_class, output_qos
+from anonymizer_node.ros.sequence import Gaps
 from anonymizer_node.ros.throttle import Throttle
 from anonymizer_node.ros.topics import CameraPlan
 
@@ -39,6 +43,11 @@ PUBLISHER_DEPTH = 5
 
 OLDEST_PLAUSIBLE_MS = 60_000.0
 """A frame older than this, or from the future, has a stamp of some other clock: no age is told."""
+
+_UNFINISHED = Outcome('dropped', cause=INTERNAL, reason='Its work was broken off.')
+
+_TELLS_NUMBERS = hasattr(Subscription, 'CallbackType')
+"""Whether rclpy hands out what it knows of a message beside it; Humble doesn't."""
 
 
 class Camera:
@@ -59,7 +68,7 @@ class Camera:
         index: int,
         plan: CameraPlan,
         pipeline: Pipeline,
-        announcer: Announcer,
+        announcer: Listener,
     ) -> None:
         """Closed at first.
 
@@ -83,10 +92,12 @@ class Camera:
         self._subscription: Any = None
         self._publisher: Any = None
         self._gate = threading.Lock()
+        self._gaps = Gaps(self._publishers)
 
     def open(self) -> None:
         """Make the topics and take frames."""
         kind = message_class(self.plan.type_name)
+        self._gaps = Gaps(self._publishers)
         self._publisher = self._node.create_lifecycle_publisher(
             kind,
             self.plan.output,
@@ -127,16 +138,18 @@ class Camera:
         message = self.intake.take()
         if message is None:
             return
-        done: Outcome | None = None
-        age_ms = None
+        done, age_ms = _UNFINISHED, None
         try:
             done = self._publish(self._pipeline.process(message, self._codec, self._source))
             if done.message is not None:
-                age_ms = self._age_ms(done.message)
-                self._announcer.tell(done, self._codec, self.plan.output_name, self.index)
+                with self._surviving():
+                    age_ms = self._age_ms(done.message)
+                    self._announcer.tell(done, self._codec, self.plan.output_name, self.index)
         except Exception as error:  # The worker serves other cameras too, and must not end.
-            done = done or self._unexpected(error)
-        self.intake.settle(done, self._people(done), age_ms)
+            if done is _UNFINISHED:
+                done = self._unexpected(error)
+        finally:  # Whatever it was, a want of memory for the sentence about it included.
+            self.intake.settle(done, self._people(done), age_ms)
         self._log(done.status, done.cause, done.reason)
 
     def _publish(self, outcome: Outcome) -> Outcome:
@@ -146,6 +159,12 @@ class Camera:
         with self._gate:
             if self._publisher is None:
                 return Outcome('dropped', cause=INACTIVE, reason='The node was deactivated.')
+            if self.intake.overdue:
+                return Outcome(
+                    'dropped',
+                    cause=HUNG,
+                    reason=f'It came back after {self.intake.busy_s():.1f} s, too late to publish.',
+                )
             self._publisher.publish(outcome.message)
             return outcome
 
@@ -153,27 +172,58 @@ class Camera:
         return self._node.create_subscription(
             kind,
             self.plan.input,
-            self._receive,
+            self._receive_numbered if _TELLS_NUMBERS else self._receive,
             input_qos(SUBSCRIPTION_DEPTH),
             event_callbacks=events,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
+    def _publishers(self) -> list[bytes]:
+        infos = self._node.get_publishers_info_by_topic(self.plan.input_name)
+        return [bytes(info.endpoint_gid) for info in infos]
+
     def _lose(self, loss: Any) -> None:
-        self.intake.lose(loss.total_count_change)
-        self._log('dropped', TRANSPORT, 'The middleware lost frames on the way in.')
+        if not self._gaps.tells:
+            self._lost(loss.total_count_change, 'The middleware lost frames on the way in.')
+
+    def _lost(self, count: int, reason: str) -> None:
+        self.intake.lose(count)
+        self._log('dropped', TRANSPORT, reason)
+
+    def _receive_numbered(self, message: Any, info: Any) -> None:
+        with self._surviving():
+            missing = self._gaps.before(info.get('publication_sequence_number'))
+            if missing:
+                self._lost(missing, 'Its publisher numbers frames, and some numbers never came.')
+        self._receive(message)
 
     def _receive(self, message: Any) -> None:
-        cause = self.intake.offer(message, self._pipeline.settings.max_rate_hz)
-        if cause != RATE:
-            self.wake()
-        if cause == OVERRUN:
-            self._log(
-                'dropped',
-                OVERRUN,
-                'Frames come faster than they are processed; the newest goes first. Lower '
-                'max_rate_hz or input_size, or use a faster provider.',
-            )
+        try:
+            cause = self.intake.offer(message, self._pipeline.settings.max_rate_hz)
+        except Exception as error:  # Of memory, most likely; rclpy would end the process.
+            self.intake.fail(f'{type(error).__name__}: {error}')
+            return
+        with self._surviving():
+            if cause != RATE:
+                self.wake()
+            if cause == OVERRUN:
+                self._log(
+                    'dropped',
+                    OVERRUN,
+                    'Frames come faster than they are processed; the newest goes first. Lower '
+                    'max_rate_hz or input_size, or use a faster provider.',
+                )
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """For what goes on beside a frame, which is worth no end of the process: say so at most."""
+        try:
+            yield
+        except Exception as error:  # As above.
+            if self._node.context.ok() and self._log_due('beside'):
+                self._node.get_logger().error(
+                    f'{self.plan.input_name}: {type(error).__name__}: {error}'
+                )
 
     def _unexpected(self, error: Exception) -> Outcome:
         if not self._node.context.ok():

@@ -24,14 +24,16 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.core.pipeline import Detector, Pipeline
 from anonymizer_node.detectors.loading import load_detectors
-from anonymizer_node.ros.announcer import Announcer
+from anonymizer_node.ros.announcer import Announcer, Audience
 from anonymizer_node.ros.camera import Camera
 from anonymizer_node.ros.camera_info import InfoRelay
-from anonymizer_node.ros.diagnostics import DetectorReport
+from anonymizer_node.ros.diagnostics import ABOUT, DetectorReport
 from anonymizer_node.ros.params import SettingsParameters
 from anonymizer_node.ros.reporter import Reporter, types_offered
+from anonymizer_node.ros.stills import Stills
 from anonymizer_node.ros.stopwatch import TimedDetector, drain_together_ms
 from anonymizer_node.ros.topics import CameraPlan, plan_cameras, resolved
+from anonymizer_node.ros.watchdog import Watchdog
 from anonymizer_node.ros.worker import Worker
 
 NAME = 'anonymizer_node'
@@ -105,16 +107,26 @@ class AnonymizerNode(LifecycleNode):
         )
         self._detectors: tuple[TimedDetector, ...] = ()
         self._about: tuple[dict[str, Any], ...] = ()
+        self._passed_over: tuple[str, ...] = ()
         self._pipeline: Pipeline | None = None
         self._cameras: tuple[Camera, ...] = ()
         self._infos: tuple[InfoRelay, ...] = ()
         self._worker: Worker | None = None
         self._active_since_s: float | None = None
         self._announcer = Announcer(self)
+        self._stills = Stills(self, lambda: self._cameras, lambda: self._active_since_s is not None)
+        self._audience = Audience(self._announcer, self._stills)
         self.autostart: bool = self.declare_parameter('autostart', True, AUTOSTART).value
         self._settings_parameters = SettingsParameters(self, self._check, self._change)
+        self._watchdog = Watchdog(
+            self, lambda: self._worker, lambda: self._cameras, lambda: self._detectors
+        )
         self._reporter = Reporter(
-            self, self._detector_report, lambda: self._cameras, lambda: self._active_since_s
+            self,
+            self._detector_report,
+            lambda: self._cameras,
+            lambda: self._active_since_s,
+            lambda: self._watchdog.verdict,
         )
 
     @_transition(reaches='inactive')
@@ -132,8 +144,11 @@ class AnonymizerNode(LifecycleNode):
         pipeline = Pipeline(settings, timed, live=True)
         self._detectors, self._pipeline = timed, pipeline
         self._about = tuple(_about(detector) for detector in detectors)
+        self._passed_over = tuple(
+            dict.fromkeys(key for item in detectors for key in getattr(item, 'passed_over', ()))
+        )
         self._cameras = tuple(
-            Camera(self, index, plan, pipeline, self._announcer) for index, plan in enumerate(plans)
+            Camera(self, index, plan, pipeline, self._audience) for index, plan in enumerate(plans)
         )
         self._infos = tuple(
             InfoRelay(self, plan.info, plan.info_output) for plan in plans if plan.info
@@ -199,11 +214,13 @@ class AnonymizerNode(LifecycleNode):
         self._pipeline = None
         self._detectors = ()
         self._about = ()
+        self._passed_over = ()
 
     def silence(self) -> bool:
         """Publish no image any more. Whether the worker has ended, or hangs in the detector."""
         for camera in self._cameras:
             camera.silence()
+        self._stills.silence()
         ended = self._worker is None or self._worker.stop(STOP_TIMEOUT_S)
         self.hangs = self.hangs or not ended
         return ended
@@ -220,6 +237,7 @@ class AnonymizerNode(LifecycleNode):
             camera.close()
         for info in self._infos:
             info.close()
+        self._stills.close()
         worker, self._worker = self._worker, None
         ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
         self.hangs = self.hangs or not ended
@@ -235,13 +253,17 @@ class AnonymizerNode(LifecycleNode):
             self._pipeline.settings = settings
 
     def _detector_report(self) -> DetectorReport:
-        settings = {} if self._pipeline is None else self._pipeline.settings.as_dict()
+        worker = self._worker
         return DetectorReport(
             self.state,
             self.refusal,
-            max((camera.intake.busy_s() for camera in self._cameras), default=0.0),
+            self._watchdog.verdict,
+            0.0 if worker is None else worker.busy_s(),
             drain_together_ms(self._detectors),
-            {**_numbered(self._about), **settings},
+            self._about,
+            {} if self._pipeline is None else self._pipeline.settings.as_dict(),
+            self._passed_over,
+            '' if worker is None else worker.mishap,
         )
 
     def _log_plans(self, plans: Sequence[CameraPlan]) -> None:
@@ -255,16 +277,5 @@ class AnonymizerNode(LifecycleNode):
 def _about(detector: Detector) -> dict[str, Any]:
     """What a detector can say of itself, to show."""
     model = getattr(detector, 'model', None)
-    told = {name: getattr(model, name, '') for name in ('name', 'sha256', 'path')}
-    for name in ('family', 'family_reason', 'provider'):
-        told[name] = getattr(detector, name, '')
+    told = {name: getattr(detector, name, getattr(model, name, '')) for name in ABOUT}
     return {name: value for name, value in told.items() if value}
-
-
-def _numbered(about: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What several detectors say of themselves as one: from the second on with a number."""
-    return {
-        f'{name} {number}' if number > 1 else name: value
-        for number, one in enumerate(about, 1)
-        for name, value in one.items()
-    }
