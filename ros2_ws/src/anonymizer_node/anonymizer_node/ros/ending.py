@@ -49,7 +49,7 @@ def _watch(context: Context, began: threading.Event, left: threading.Event) -> N
     while context.ok() and not began.is_set():
         if left.wait(_LOOK_S):
             return
-    status = 1 if context.ok() else 0
     if not left.wait(END_S):
+        status = 1 if context.ok() else 0  # A signal has ended the context by now.
         print(f'Ending without order: not done within {END_S:.0f} s.', file=sys.stderr, flush=True)
         os._exit(status)

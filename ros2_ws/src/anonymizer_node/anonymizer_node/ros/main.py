@@ -82,13 +82,18 @@ def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> i
     node = AnonymizerNode(detector_factory)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    status = 1
     try:
         if not node.autostart or _started(node):
             executor.spin()
         elif rclpy.ok():
             node.get_logger().fatal('Ending: as it is set up, the node can not anonymise.')
             return 1
+        status = 0
         return 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        status = 0
+        raise
     finally:
         ending.set()
         # A thread of rclpy's may still be shutting the context down for the signal; what is
@@ -100,7 +105,7 @@ def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> i
         if not node.silence() or node.hangs:
             # A thread that is stuck in the detector crashes the process when it comes back while
             # that ends: leave it all as it is. Nothing is published any more.
-            status = 1 if rclpy.ok() else 0
+            status = status if rclpy.ok() else 0
             rclpy.try_shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
