@@ -138,7 +138,7 @@ class Stills:
         problems = self._problems
         late = [cameras[index].input_name for index in sorted(missing)]
         taken = [
-            topic
+            self._node.resolve_topic_name(topic)
             for index, topic in topics.items()
             if index not in missing and index not in problems
         ]
