@@ -164,16 +164,13 @@ class AnonymizerNode(LifecycleNode):
     @_transition(reaches='active')
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the topics and start to work."""
-        assert self._pipeline is not None
-        self._pipeline.forget()
-        self._worker = Worker(self._cameras)
-        self._announcer.open()
-        for camera in self._cameras:
-            camera.wake = self._worker.wake
-            camera.open()
-        for info in self._infos:
-            info.open()
-        result = super().on_activate(state)
+        try:
+            self._open()
+            result = super().on_activate(state)
+        except Exception:  # Whatever it was: refused or failed, nothing half open stays behind.
+            self._stop()
+            raise
+        assert self._worker is not None
         self._worker.start()
         self._active_since_s = time.monotonic()
         return result
@@ -229,6 +226,18 @@ class AnonymizerNode(LifecycleNode):
         """Stop, and end the node."""
         self.release()
         super().destroy_node()
+
+    def _open(self) -> None:
+        """Make the topics, and a worker that hasn't begun."""
+        assert self._pipeline is not None
+        self._pipeline.forget()
+        self._worker = Worker(self._cameras)
+        self._announcer.open()
+        for camera in self._cameras:
+            camera.wake = self._worker.wake
+            camera.open()
+        for info in self._infos:
+            info.open()
 
     def _stop(self) -> bool:
         """Close all topics and end the worker. Whether it has ended."""
