@@ -68,7 +68,8 @@ def test_transitions_one_by_one(world):
 
     assert probe.change_state(CLEANUP)
     assert probe.state() == 'unconfigured'
-    assert probe.next_health('detector').values == {'state': 'unconfigured'}
+    values = probe.next_health('detector').values
+    assert (values['state'], values['detectors'], values['method']) == ('unconfigured', '0', '')
     assert probe.change_state(CONFIGURE)
     assert probe.change_state(ACTIVATE)
     link = Link(probe, Image, RAW)
