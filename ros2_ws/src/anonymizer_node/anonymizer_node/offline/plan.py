@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
 from anonymizer_node.formats.bags import BagReader, Topic
 from anonymizer_node.formats.image_codecs import CODECS
 
@@ -60,6 +61,7 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
             that holds no pictures we can read, or to anonymise and to copy the same.
     """
     actions = settings.actions()
+    settings = _with_names(settings, reader)
     names = {topic.name for topic in reader.topics}
     for option, named in (('input_topics', settings.input_topics), ('topic_actions', actions)):
         for name in named:
@@ -69,6 +71,29 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
                     f'{", ".join(sorted(names)) or "no topics"}.'
                 )
     return [_planned(topic, reader, settings, actions) for topic in reader.topics]
+
+
+def _with_names(settings: Settings, reader: BagReader) -> Settings:
+    """The settings with the names that patterns among `input_topics` mean in their place.
+
+    Raises:
+        ConfigError: If a pattern means no topic of images.
+    """
+    copied = {topic for topic, action in settings.actions().items() if action == 'copy'}
+    names: list[str] = []
+    for entry in settings.input_topics:
+        meant = [entry]
+        if is_pattern(entry):
+            pattern = TopicPattern(entry)
+            images = [topic.name for topic in reader.topics if readable(topic)]
+            meant = [name for name in images if name not in copied and pattern.matches(name)]
+            if not meant:
+                raise ConfigError(
+                    f'input_topics has the pattern {entry!r}, which matches no images in '
+                    f'{str(reader.path)!r}; it has {", ".join(sorted(images)) or "none"}.'
+                )
+        names += [name for name in meant if name not in names]
+    return settings.changed(input_topics=tuple(names))
 
 
 def readable(topic: Topic) -> bool:
