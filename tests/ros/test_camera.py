@@ -13,7 +13,8 @@ from sensor_msgs.msg import Image
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Detections, Outcome
 from anonymizer_node.core.pipeline import Pipeline
-from anonymizer_node.ros.camera import _TELLS_NUMBERS, Camera, UnsupportedEventTypeError
+from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.inlet import TELLS_ABOUT_MESSAGES, UnsupportedEventTypeError
 from anonymizer_node.ros.intake import HUNG_S, Intake
 from anonymizer_node.ros.topics import CameraPlan
 
@@ -48,12 +49,13 @@ class Node:
         self.running = True
         self.context = types.SimpleNamespace(ok=lambda: self.running)
         self.now_ns = 2_000_000_000
+        self._parameter_overrides = {}
 
     def create_lifecycle_publisher(self, kind, topic, qos, qos_overriding_options):
-        return types.SimpleNamespace(publish=self.published.append)
+        return types.SimpleNamespace(publish=self.published.append, on_activate=lambda state: None)
 
     def create_subscription(
-        self, kind, topic, callback, qos, event_callbacks, qos_overriding_options
+        self, kind, topic, callback, qos, event_callbacks, qos_overriding_options, raw
     ):
         if event_callbacks is not None and not self.tells_of_losses:
             raise UnsupportedEventTypeError('not by this middleware')
@@ -61,13 +63,15 @@ class Node:
 
         def receive(message, number=0):
             numbered = {'publication_sequence_number': next(numbers) if number == 0 else number}
-            callback(*([message, numbered] if _TELLS_NUMBERS else [message]))
+            callback(*([message, numbered] if TELLS_ABOUT_MESSAGES else [message]))
 
         self.receive, self.events = receive, event_callbacks
         return object()
 
     def get_publishers_info_by_topic(self, topic):
-        return [types.SimpleNamespace(endpoint_gid=list(gid)) for gid in self.publishers]
+        return [
+            types.SimpleNamespace(endpoint_gid=list(gid), topic_type='') for gid in self.publishers
+        ]
 
     def destroy_lifecycle_publisher(self, publisher):
         pass
@@ -138,7 +142,7 @@ def test_loss_that_the_middleware_tells_of_is_counted_and_logged(camera, node):
 
 
 needs_numbers = pytest.mark.skipif(
-    not _TELLS_NUMBERS, reason='this rclpy does not hand out the numbers of messages'
+    not TELLS_ABOUT_MESSAGES, reason='this rclpy does not hand out the numbers of messages'
 )
 
 
@@ -227,7 +231,7 @@ def test_error_while_publishing_is_counted_as_a_drop(camera, node, monkeypatch):
     def refuse(message):
         raise RuntimeError('no room')
 
-    monkeypatch.setattr(camera._publisher, 'publish', refuse)
+    monkeypatch.setattr(camera._outlet._publisher, 'publish', refuse)
     node.receive(image())
     camera.serve()
     assert camera.intake.tally().dropped == {'internal': 1}
@@ -239,7 +243,7 @@ def test_error_while_publishing_at_the_end_of_the_process_is_no_failure(camera, 
         node.running = False
         raise RuntimeError('the context is gone')
 
-    monkeypatch.setattr(camera._publisher, 'publish', refuse)
+    monkeypatch.setattr(camera._outlet._publisher, 'publish', refuse)
     node.receive(image())
     camera.serve()
     assert camera.intake.tally().dropped == {'inactive': 1}
@@ -286,7 +290,7 @@ STARVED = {
     'decode': ('_codec', 'decode', 'decode'),
     'detector': ('_detector', 'detect', 'detector'),
     'redaction': ('_codec', 'redact', 'redaction'),
-    'publication': ('_publisher', 'publish', 'internal'),
+    'publication': ('_outlet', 'publish', 'internal'),
 }
 
 
@@ -346,7 +350,7 @@ def test_frame_that_can_not_be_taken_in_is_counted_and_the_process_lives(camera,
 
 def test_no_memory_beside_a_frame_leaves_the_frame_be(camera, node, monkeypatch):
     with monkeypatch.context() as starved:
-        starved.setattr(camera._gaps, 'before', no_memory)
+        starved.setattr(camera._inlet._gaps, 'before', no_memory)
         starved.setattr(camera, 'wake', no_memory)
         node.receive(image())
     camera.serve()
