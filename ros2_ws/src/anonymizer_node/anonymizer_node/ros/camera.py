@@ -135,9 +135,14 @@ class Camera:
         return self._inlet.trouble or self._outlet.trouble or about_info
 
     @property
-    def told(self) -> dict[str, str]:
-        """What there is to show of the topics."""
-        return {'qos in': self._inlet.told, 'qos out': self._outlet.told}
+    def qos_in(self) -> str:
+        """The QoS asked for, in words; '' if closed."""
+        return self._inlet.told
+
+    @property
+    def qos_out(self) -> str:
+        """The QoS offered, in words; '' if closed."""
+        return self._outlet.told
 
     @property
     def has_work(self) -> bool:

@@ -66,7 +66,8 @@ class CameraReport:
         strangers: Names of other nodes that publish on the output topic.
         hung: A sentence while the worker hangs.
         trouble: Why somebody isn't heard or doesn't hear, in a sentence; '' if all is well.
-        told: What else there is to show, by name.
+        qos_in: Of the subscription, in words; '' if closed.
+        qos_out: Of the publication, likewise.
     """
 
     input_topic: str
@@ -81,7 +82,8 @@ class CameraReport:
     strangers: Sequence[str] = ()
     hung: str = ''
     trouble: str = ''
-    told: Mapping[str, str] = field(default_factory=dict)
+    qos_in: str = ''
+    qos_out: str = ''
 
     def since(self, count: str) -> int:
         """Growth of a count of the books since the last report."""
@@ -155,9 +157,10 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
         'input': report.input_topic,
         'output': report.output_topic,
         'type': report.type_name,
+        'qos in': report.qos_in,
+        'qos out': report.qos_out,
         'encoding': now.encoding,
         'size [px]': f'{width}x{height}' if width else '',
-        **report.told,
         'rate in [Hz]': f'{report.since("received") / elapsed_s:.1f}',
         'rate out [Hz]': f'{report.since("published") / elapsed_s:.1f}',
         'received': now.received,

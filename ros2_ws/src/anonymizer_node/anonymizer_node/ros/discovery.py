@@ -107,11 +107,9 @@ class Discovery:
         values: dict[str, Any] = {
             'patterns': [pattern.text for pattern in self._patterns],
             'cameras': [plan.input_name for plan in plans],
+            'left out, no image type that can be read': _listed(self._unread),
+            'left out': ' '.join(f'{name}: {told}' for name, told in self._refused.items()),
         }
-        if self._unread:
-            values['left out, no image type that can be read'] = _listed(self._unread)
-        for name, reason in self._refused.items():
-            values[f'left out: {name}'] = reason
         return [status(f'{node}: input_topics', node, level, message, values)]
 
     def _judge(

@@ -89,7 +89,8 @@ class Reporter:
                 strangers(name, self._node.get_publishers_info_by_topic(plan.output)),
                 self._hung(),
                 camera.trouble,
-                camera.told,
+                camera.qos_in,
+                camera.qos_out,
             )
             array.status.append(camera_status(report, name))
         self._before = tallies
