@@ -218,3 +218,22 @@ def test_count_that_fails_leaves_the_message_be(world, monkeypatch):
     world.hear(1)
     world.hear(2)
     assert world.heard == [1, 2]
+
+
+def test_what_was_kept_is_known_again_however_late_it_is_handed_over(world):
+    if not module.TELLS_ABOUT_MESSAGES:
+        pytest.skip('this rclpy does not hand out the numbers of messages')
+    world.hear(1)
+    world.node.offer(RELIABLE)
+    world.follow()
+    world.now_s += 60.0
+    world.follow()
+    world.hear(1)
+    assert world.heard == [1]
+    # Without a number two messages may have been sent at one time, as far as that is told.
+    for _ in range(2):
+        world.node.there[0].callback('same', {'source_timestamp': 5})
+    assert world.heard == [1, 'same', 'same']
+    for number in range(2, 2000):
+        world.hear(number)
+    assert len(world.inlet._recent) == module._REMEMBERED

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
@@ -84,7 +83,7 @@ class Inlet:
         self._former: Any = None
         self._made = 0
         self._overlap_until_s = 0.0
-        self._recent: deque[Any] = deque(maxlen=_REMEMBERED)
+        self._recent: dict[_Sign, None] = {}  # In the order of their coming.
         self._gaps = Gaps(self._publishers_now)
 
     def look(self) -> None:
@@ -182,13 +181,20 @@ class Inlet:
 
     def _hear_and_know(self, message: Any, info: Any) -> None:
         sign = _sign(message, info)
-        changing = self._clock() < self._overlap_until_s + OVERLAP_S
-        if changing and sign is not None and sign in self._recent:
-            return
-        self._recent.append(sign)
+        if sign is not None:
+            if sign in self._recent and (sign.sure or self._is_changing):
+                return
+            self._recent[sign] = None
+            if len(self._recent) > _REMEMBERED:
+                del self._recent[next(iter(self._recent))]
         if self._lose is not None and self._former is None:
             self._count(self._lose, info)
         self._receive(message)
+
+    @property
+    def _is_changing(self) -> bool:
+        """Whether messages may come twice; they take a moment to be handed over."""
+        return self._clock() < self._overlap_until_s + OVERLAP_S
 
     def _count(self, lose: Callable[[int, str], None], info: Any) -> None:
         try:
@@ -219,11 +225,24 @@ def _pass_over(event: Any) -> None:
     pass
 
 
-def _sign(message: Any, info: Any) -> Any:
-    """What a message is known by when it comes twice; None if by nothing."""
+class _Sign(NamedTuple):
+    """What a message is known by when it comes twice.
+
+    Attributes:
+        value: The same for the same message.
+        sure: And for no other one: a driver may set the same stamp again and again.
+    """
+
+    value: Any
+    sure: bool
+
+
+def _sign(message: Any, info: Any) -> _Sign | None:
+    """The sign of a message; None if it is known by nothing."""
     if sent_ns := info.get('source_timestamp'):
-        return sent_ns, info.get('publication_sequence_number')
+        number = info.get('publication_sequence_number')
+        return _Sign((sent_ns, number), number is not None)
     if isinstance(message, bytes):
-        return message
+        return _Sign(message, False)
     stamp = message.header.stamp
-    return (stamp.sec, stamp.nanosec) if stamp.sec or stamp.nanosec else None
+    return _Sign((stamp.sec, stamp.nanosec), False) if stamp.sec or stamp.nanosec else None
