@@ -113,17 +113,20 @@ def test_subscription_follows_its_publishers_and_no_frame_is_lost_or_doubled(wor
     assert values['qos out'] == 'reliable, volatile'
 
 
-@pytest.mark.parametrize('node_first', [True, False])
-def test_latched_image_is_received_once_and_kept_for_who_comes_later(world, node_first):
+@pytest.mark.parametrize('order', ['camera first', 'node first', 'matched first'])
+def test_latched_image_is_received_once_and_kept_for_who_comes_later(world, order):
     probe = world.probe
     heard = probe.subscribe(Image, OUT, wait=False)
-    if node_first:
+    if order != 'camera first':
         world.start(input_topics=[RAW])
         until_asked(probe, BEST_EFFORT, VOLATILE)
     camera = probe.node.create_publisher(Image, RAW, qos(durability=LATCHED, depth=1))
     image = pictures.raw(picture())
+    if order == 'matched first':
+        # The node hears it before it knows that there is a publisher which keeps it.
+        probe.until(camera.get_subscription_count, 'a subscription')
     camera.publish(image)
-    if not node_first:
+    if order == 'camera first':
         world.start(input_topics=[RAW])
 
     until_asked(probe, RELIABLE, LATCHED)

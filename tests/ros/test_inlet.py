@@ -114,6 +114,23 @@ def test_what_both_hear_is_taken_once_and_what_one_hears_too(world):
     world.hear(5)
     world.hear(7)
     assert world.heard == [1, 2, 3, 4, 5, 7]
+    if module.TELLS_ABOUT_MESSAGES:
+        assert world.lost == [1]
+
+
+def test_what_neither_heard_during_a_change_is_counted_at_the_end_of_it(world):
+    if not module.TELLS_ABOUT_MESSAGES:
+        pytest.skip('this rclpy does not hand out the numbers of messages')
+    world.hear(1)
+    world.node.offer(RELIABLE)
+    world.follow()
+    world.hear(5, by=1)
+    world.hear(3, by=0)
+    world.hear(6, by=1)
+    assert world.lost == []
+    world.now_s += OVERLAP_S
+    world.follow()
+    assert world.lost == [2]
 
 
 def test_losses_are_told_of_by_the_subscription_in_force_only(world):

@@ -141,3 +141,33 @@ def test_subscriber_that_does_not_hear_is_named_if_an_override_is_to_blame(node)
     node.subscriptions = []
     outlet.look()
     assert outlet.trouble == ''
+
+
+def test_what_went_out_before_a_durable_publisher_was_found_is_kept_too(node):
+    outlet = outlet_of(node)
+    outlet.open(durable=False)
+    outlet.keep(durable=False, is_alone=True)
+    outlet.publish('one')
+    outlet.keep(durable=True)
+    outlet.publish('two')
+    assert node.made[0].published == ['one']
+    assert node.made[1].published == ['one', 'two']
+    assert not outlet._collected
+
+
+def test_of_a_camera_that_streams_nothing_is_kept_back(node):
+    outlet = outlet_of(node)
+    outlet.open(durable=False)
+    for number in range(10):
+        outlet.publish(number)
+    assert list(outlet._collected) == [5, 6, 7, 8, 9]
+    outlet.keep(durable=False)
+    outlet.publish('more')
+    assert not outlet._collected
+    # It goes, and another one comes in its place.
+    outlet.keep(durable=False, is_alone=True)
+    outlet.publish('other')
+    outlet.keep(durable=True)
+    assert node.made[1].published == ['other']
+    outlet.close()
+    assert not outlet._collected

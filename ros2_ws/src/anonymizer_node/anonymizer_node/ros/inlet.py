@@ -36,6 +36,7 @@ class Inlet:
 
     Attributes:
         durable: Whether the publishers seen last, all of them, keep messages for who comes later.
+        is_alone: Whether `look` found no publisher.
         trouble: Why a publisher that there is isn't heard; '' if all are.
     """
 
@@ -65,6 +66,7 @@ class Inlet:
             clock: Monotonic, seconds.
         """
         self.durable = False
+        self.is_alone = True
         self.trouble = ''
         self._node = node
         self._kind = message_class(type_name)
@@ -90,6 +92,7 @@ class Inlet:
         """Take note of what is offered now."""
         infos = self._node.get_publishers_info_by_topic(self._topic)
         self._publishers = [info for info in infos if info.topic_type == self._type_name]
+        self.is_alone = not self._publishers
         if self._publishers:
             self.durable = is_durable(self._offered())
 
@@ -142,9 +145,8 @@ class Inlet:
     def _drop_former(self) -> None:
         former, self._former = self._former, None
         if former is not None:
-            # Of two subscriptions' messages the numbers come in no order.
-            self._gaps = Gaps(self._publishers_now)
             self._node.destroy_subscription(former)
+            self._count(self._gaps.unmix)
 
     def _subscribe(self, qos: QoSProfile) -> None:
         self._made += 1
@@ -187,8 +189,11 @@ class Inlet:
             self._recent[sign] = None
             if len(self._recent) > _REMEMBERED:
                 del self._recent[next(iter(self._recent))]
-        if self._lose is not None and self._former is None:
-            self._count(self._lose, info)
+        number = info.get('publication_sequence_number')
+        if self._former is None:
+            self._count(functools.partial(self._gaps.before, number))
+        else:
+            self._gaps.mix(number)
         self._receive(message)
 
     @property
@@ -196,14 +201,16 @@ class Inlet:
         """Whether messages may come twice; they take a moment to be handed over."""
         return self._clock() < self._overlap_until_s + OVERLAP_S
 
-    def _count(self, lose: Callable[[int, str], None], info: Any) -> None:
+    def _count(self, missing_of: Callable[[], int]) -> None:
+        if self._lose is None:
+            return
         try:
-            missing = self._gaps.before(info.get('publication_sequence_number'))
+            missing = missing_of()
         except Exception:  # The message is worth more than the count. The middleware counts again.
             self._gaps = Gaps(self._publishers_now)
             return
         if missing:
-            lose(missing, 'Its publisher numbers frames, and some numbers never came.')
+            self._lose(missing, 'Its publisher numbers frames, and some numbers never came.')
 
     def _publishers_now(self) -> list[bytes]:
         infos = self._node.get_publishers_info_by_topic(self._topic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -42,6 +43,8 @@ class Outlet:
         self._qos: QoSProfile | None = None
         self._publisher: Any = None
         self._is_open = False
+        self._collects = True
+        self._collected: deque[Any] = deque(maxlen=depth)
         self._gate = threading.Lock()
 
     def open(self, durable: bool) -> None:
@@ -53,6 +56,7 @@ class Outlet:
         with self._gate:
             self._make(durable)
             self._is_open = True
+            self._collects = not durable
 
     def close(self) -> None:
         """After this returned nothing is published."""
@@ -65,15 +69,28 @@ class Outlet:
         """Publish nothing from now on; the publisher is left as it is."""
         with self._gate:
             self._is_open = False
+            self._collected.clear()
 
-    def keep(self, durable: bool) -> None:
-        """Become durable, should the input be found to be so; never less than it was."""
+    def keep(self, durable: bool, is_alone: bool = False) -> None:
+        """Become durable, should the input be found to be so; never less than it was.
+
+        What was published before its publisher was found is kept then: it went out at once, and
+        comes once only. Those who hear it already know no publisher yet to hear it from again.
+
+        Args:
+            durable: Whether the input's publishers keep messages for who comes later.
+            is_alone: Whether there is no publisher, as far as can be seen.
+        """
         with self._gate:
-            if not self._is_open or not durable or self._durable:
-                return
-            # Not both at a time: a second publisher under our name is taken for a stranger's.
-            self._destroy()
-            self._make(durable)
+            if self._is_open and durable and not self._durable and not is_alone:
+                # Not both at a time: a second publisher under our name is taken for a stranger's.
+                self._destroy()
+                self._make(durable)
+                for message in self._collected:
+                    self._publisher.publish(message)
+            self._collects = is_alone and not self._durable
+            if not self._collects:
+                self._collected.clear()
 
     def publish(self, message: Any) -> bool:
         """Publish, if it is open. Whether it did."""
@@ -81,6 +98,8 @@ class Outlet:
             if not self._is_open:
                 return False
             self._publisher.publish(message)
+            if self._collects:
+                self._collected.append(message)
             return True
 
     def look(self) -> None:
