@@ -371,6 +371,19 @@ def test_error_while_telling_of_regions_leaves_the_frame_published(
     assert camera.intake.tally().adds_up
 
 
+def test_frame_that_went_out_is_counted_so_though_not_even_an_error_can_be_logged(
+    camera, node, announcer, monkeypatch
+):
+    monkeypatch.setattr(announcer, 'tell', no_memory)
+    monkeypatch.setattr(node, 'get_logger', no_memory)
+    node.receive(image())
+    camera.serve()
+    tally = camera.intake.tally()
+    assert len(node.published) == tally.anonymized == 1
+    assert tally.dropped == {}
+    assert tally.adds_up
+
+
 def test_same_failure_is_logged_once(camera, node):
     for _ in range(3):
         node.receive(Image(encoding='from_the_future'))

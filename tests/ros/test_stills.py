@@ -163,6 +163,29 @@ def test_nothing_is_published_if_it_falls_silent_during_the_work(stills, node, m
     assert not any(node.published.values())
 
 
+def test_nothing_is_published_for_a_request_that_was_answered_meanwhile(stills, node, monkeypatch):
+    request = Request(node)
+    encode = cv2.imencode
+
+    def meanwhile(*arguments):
+        node.timers[0]()
+        return encode(*arguments)
+
+    monkeypatch.setattr(cv2, 'imencode', meanwhile)
+    stills.tell(published(), RAW, '/anonymized/a', 0)
+    assert request.answer[0] is False
+    assert not any(node.published.values())
+
+
+def test_request_that_fails_is_answered(stills, node, monkeypatch):
+    def starved(*arguments):
+        raise MemoryError('none left')
+
+    monkeypatch.setattr(node, 'create_publisher', starved)
+    response = Request(node)._response
+    assert (response.success, response.message) == (False, 'MemoryError: none left')
+
+
 def test_frame_that_can_not_be_shown_is_said(stills, node, monkeypatch):
     request = Request(node)
     stills.tell(published(CompressedImage()), None, '/anonymized/b/compressed', 1)

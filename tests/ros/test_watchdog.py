@@ -13,9 +13,11 @@ from anonymizer_node.ros.watchdog import TICK_S, Watchdog
 class Node:
     def __init__(self):
         self.logged = []
+        self.context = SimpleNamespace(ok=lambda: True)
 
     def create_timer(self, period_s, callback, clock):
-        assert (period_s, callback.__name__) == (TICK_S, 'look')
+        assert period_s == TICK_S
+        self.tick = callback
 
     def get_logger(self):
         note = self.logged.append
@@ -91,3 +93,16 @@ def test_deactivation_ends_the_verdict(watchdog, parts):
     watchdog.look()
     assert watchdog.verdict == ''
     assert parts.node.logged == ['error']
+
+
+def test_watchdog_without_memory_ends_nothing(watchdog, parts, monkeypatch):
+    def starved():
+        raise MemoryError
+
+    with monkeypatch.context() as hungry:
+        hungry.setattr(parts.worker, 'busy_s', starved)
+        parts.node.tick()
+    assert parts.node.logged == ['error']
+    parts.worker.busy = HUNG_S + 0.1
+    parts.node.tick()
+    assert watchdog.verdict

@@ -113,6 +113,14 @@ class Stills:
 
     async def _answer(self, request: Any, response: Any) -> Any:
         """The callback. rclpy lets others run while it waits."""
+        try:
+            return await self._taken(response)
+        except Exception as error:  # rclpy would end the process.
+            response.success = False
+            response.message = f'{type(error).__name__}: {error}'
+            return response
+
+    async def _taken(self, response: Any) -> Any:
         if not self._is_active():
             response.message = 'The node is not active: it publishes no image that could be taken.'
             return response

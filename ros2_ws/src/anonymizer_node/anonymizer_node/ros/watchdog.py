@@ -61,7 +61,7 @@ class Watchdog:
         self._detectors = detectors
         # Not on the node's clock: a simulation that stands still must not blind it.
         self._timer = node.create_timer(
-            TICK_S, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            TICK_S, self._try, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def look(self) -> None:
@@ -90,3 +90,11 @@ class Watchdog:
                 camera.intake.resume()
             if worker is not None:
                 self._node.get_logger().info('What hung has come back; frames are taken again.')
+
+    def _try(self) -> None:
+        try:
+            self.look()
+        except Exception as error:  # Of memory, most likely; rclpy would end the process.
+            # What comes back too late isn't published in any case: `Camera` looks at the time.
+            if self._node.context.ok():
+                self._node.get_logger().error(f'The watchdog failed: {type(error).__name__}')
