@@ -68,7 +68,11 @@ class Settings:
     """
 
     input_topics: tuple[str, ...] = _setting(
-        (), 'Image topics to anonymise; a bag with none named: every image topic in it.'
+        (),
+        'Image topics to anonymise: names, or patterns with * for any characters within a part of '
+        'a name and ** for any number of parts, such as "/*/image_raw" or "/robot/**". Patterns '
+        'take image topics only, cameras that appear later too, and no output; a bag with none '
+        'named: every image topic in it.',
     )
     output_prefix: str = _setting(
         '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
 from anonymizer_node.formats.bags import BagReader, Topic
 from anonymizer_node.formats.image_codecs import CODECS
 
@@ -64,6 +65,7 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
     """
     actions = settings.actions()
     twins = settings.twins()
+    settings = _with_names(settings, reader)
     names = {topic.name for topic in reader.topics}
     for option, named in (
         ('input_topics', settings.input_topics),
@@ -98,6 +100,29 @@ def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
         return planned
     reason = f'images that follow {twins[name]}'
     return replace(planned, reason=reason, twin=twins[name])
+
+
+def _with_names(settings: Settings, reader: BagReader) -> Settings:
+    """The settings with the names that patterns among `input_topics` mean in their place.
+
+    Raises:
+        ConfigError: If a pattern means no topic of images.
+    """
+    copied = {topic for topic, action in settings.actions().items() if action == 'copy'}
+    names: list[str] = []
+    for entry in settings.input_topics:
+        meant = [entry]
+        if is_pattern(entry):
+            pattern = TopicPattern(entry)
+            images = [topic.name for topic in reader.topics if readable(topic)]
+            meant = [name for name in images if name not in copied and pattern.matches(name)]
+            if not meant:
+                raise ConfigError(
+                    f'input_topics has the pattern {entry!r}, which matches no images in '
+                    f'{str(reader.path)!r}; it has {", ".join(sorted(images)) or "none"}.'
+                )
+        names += [name for name in meant if name not in names]
+    return settings.changed(input_topics=tuple(names))
 
 
 def readable(topic: Topic) -> bool:

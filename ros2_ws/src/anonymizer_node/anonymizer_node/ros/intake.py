@@ -20,9 +20,20 @@ RATE = 'rate'
 INACTIVE = 'inactive'
 INTERNAL = 'internal'
 TRANSPORT = 'transport'
+HUNG = 'hung'
 
 EXPECTED = frozenset({OVERRUN, RATE, INACTIVE, TRANSPORT})
 """Causes for which a frame is dropped though nothing failed. Every other cause is a failure."""
+
+CAUSES = (
+    *('decode', 'encoding', 'detector', 'redaction', HUNG, INTERNAL),
+    *(OVERRUN, RATE, TRANSPORT, INACTIVE),
+)
+"""All causes there are: those of `core.pipeline`, and those of the node."""
+
+HUNG_S = 5.0
+"""A frame that waited or was in work for longer is given up, seconds: published then, it would
+pass for a fresh one."""
 
 _MOST_TIMES = 1000
 """Ages and durations kept between two tallies."""
@@ -57,6 +68,8 @@ class Tally:
         people: Detected in the latest frame that was judged.
         regions: Obscured in the latest frame published.
         received_s: When the latest frame came in, on the monotonic clock; None before the first.
+        encoding: Of the latest frame that came in, as its message names it.
+        size: Width and height of the latest frame that could be read, pixels; (0, 0) before.
         failure: The latest one; None before the first.
         note: What the codec last had to say about how it obscured something.
         ages_ms: Of the frames published since the last tally: publication minus header stamp.
@@ -73,6 +86,8 @@ class Tally:
     people: int = 0
     regions: int = 0
     received_s: float | None = None
+    encoding: str = ''
+    size: tuple[int, int] = (0, 0)
     failure: Failure | None = None
     note: str = ''
     ages_ms: tuple[float, ...] = ()
@@ -101,12 +116,16 @@ class Intake:
         self._clock = clock
         self._lock = threading.Lock()
         self._open = False
+        self._stuck = ''
         self._waiting: Any = None
+        self._waiting_s = 0.0
         self._taken_s: float | None = None
         self._due_s = 0.0
         self._received = 0
         self._received_s: float | None = None
         self._counts: Counter[str] = Counter()
+        self._encoding = ''
+        self._size = (0, 0)
         self._dropped: Counter[str] = Counter()
         self._people = 0
         self._regions = 0
@@ -119,7 +138,24 @@ class Intake:
         """Take frames from now on."""
         with self._lock:
             self._open = True
+            self._stuck = ''
             self._due_s = 0.0
+
+    def give_up(self, reason: str) -> None:
+        """Drop the frame that waits, and all that come, until `resume`: nobody is there for them.
+
+        Args:
+            reason: A sentence.
+        """
+        with self._lock:
+            self._stuck = reason
+            if self._drop_waiting(HUNG):
+                self._failure = Failure(self._clock(), HUNG, reason)
+
+    def resume(self) -> None:
+        """Take frames again after `give_up`."""
+        with self._lock:
+            self._stuck = ''
 
     def close(self) -> None:
         """Take no more frames, and drop the one that waits."""
@@ -137,13 +173,19 @@ class Intake:
         Returns:
             Why this frame or the one that waited was dropped; '' if none was.
         """
+        encoding = _encoding(message)
         with self._lock:
             now_s = self._clock()
             self._received += 1
             self._received_s = now_s
+            self._encoding = encoding
             if not self._open:
                 self._dropped[INACTIVE] += 1
                 return INACTIVE
+            if self._stuck:
+                self._dropped[HUNG] += 1
+                self._failure = Failure(now_s, HUNG, self._stuck)
+                return HUNG
             if max_rate_hz > 0:
                 if now_s < self._due_s:
                     self._dropped[RATE] += 1
@@ -152,7 +194,7 @@ class Intake:
                 period_s = 1 / max_rate_hz
                 self._due_s = max(self._due_s, now_s - period_s) + period_s
             replaced = self._drop_waiting(OVERRUN)
-            self._waiting = message
+            self._waiting, self._waiting_s = message, now_s
             return OVERRUN if replaced else ''
 
     def lose(self, count: int) -> None:
@@ -165,17 +207,36 @@ class Intake:
             self._received += count
             self._dropped[TRANSPORT] += count
 
+    def fail(self, reason: str) -> None:
+        """A frame came in that could not even be offered.
+
+        Args:
+            reason: A sentence.
+        """
+        with self._lock:
+            self._received += 1
+            self._dropped[INTERNAL] += 1
+            self._failure = Failure(self._clock(), INTERNAL, reason)
+
     @property
     def has_waiting(self) -> bool:
         """Whether a frame waits."""
         return self._waiting is not None
 
     def take(self) -> Any:
-        """The frame that waits, which is in work from now on; None if none does."""
+        """The frame that waits, which is in work from now on; None if none does.
+
+        One that waited for longer than `HUNG_S` is dropped.
+        """
         with self._lock:
+            now_s = self._clock()
+            if self._waiting is not None and now_s - self._waiting_s > HUNG_S:
+                reason = f'A frame waited for {now_s - self._waiting_s:.1f} s.'
+                self._drop_waiting(HUNG)
+                self._failure = Failure(now_s, HUNG, reason)
             message, self._waiting = self._waiting, None
             if message is not None:
-                self._taken_s = self._clock()
+                self._taken_s = now_s
             return message
 
     def settle(self, outcome: Outcome, people: int = 0, age_ms: float | None = None) -> None:
@@ -193,6 +254,8 @@ class Intake:
             else:
                 self._counts[outcome.status] += 1
                 self._regions = len(outcome.regions)
+            if outcome.width:
+                self._size = (outcome.width, outcome.height)
             if outcome.cause and outcome.cause not in EXPECTED:
                 self._failure = Failure(now_s, outcome.cause, outcome.reason)
             if outcome.detections is not None:
@@ -210,6 +273,11 @@ class Intake:
         """How long the frame in work has been so, seconds; 0 if there is none."""
         taken_s = self._taken_s
         return 0.0 if taken_s is None else self._clock() - taken_s
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the frame in work has been so for too long to be published."""
+        return self.busy_s() > HUNG_S
 
     def tally(self, drain: bool = False) -> Tally:
         """The books now.
@@ -229,6 +297,8 @@ class Intake:
                 people=self._people,
                 regions=self._regions,
                 received_s=self._received_s,
+                encoding=self._encoding,
+                size=self._size,
                 failure=self._failure,
                 note=self._note,
                 ages_ms=tuple(self._ages_ms),
@@ -245,3 +315,8 @@ class Intake:
         self._waiting = None
         self._dropped[cause] += 1
         return True
+
+
+def _encoding(message: Any) -> str:
+    """What an image message says of its encoding, a compressed one of its format."""
+    return str(getattr(message, 'encoding', '') or getattr(message, 'format', ''))
