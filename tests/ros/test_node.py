@@ -155,7 +155,7 @@ def test_own_attributes_hide_none_of_rclpys(make_node):
     ours = {
         '_detector_factory', '_detectors', '_about', '_pipeline', '_cameras', '_watch', '_worker',
         '_active_since_s', '_announcer', '_settings_parameters', '_reporter', 'autostart', 'state',
-        'refusal', 'hangs', '_passed_over', '_stills', '_audience', '_watchdog',
+        'refusal', 'hangs', '_passed_over', '_stills', '_audience', '_watchdog', '_twins',
     }  # fmt: skip
     assert ours <= set(vars(node))
     assert set(vars(node)) - set(vars(plain)) == ours

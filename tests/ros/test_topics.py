@@ -67,7 +67,20 @@ def test_camera_info_lies_beside_the_image_and_is_passed_on_once(topics, infos):
         assert camera.info_output == (f'/anonymized{camera.info}' if camera.info else '')
 
 
+def test_who_follows_whom_is_planned_by_resolved_names():
+    made = plan(
+        '/a/depth', '/a/color', '/b', remaps={'/a/color': '/c'}, follow=('/a/depth=/a/color',)
+    )
+    assert [(camera.input_name, camera.twin) for camera in made] == [
+        ('/a/depth', '/c'),
+        ('/c', ''),
+        ('/b', ''),
+    ]
+
+
 REFUSED = {
+    'follows nobody': (['/a'], {'follow': ('/a=/b',)}, "follow names '/b', which is none"),
+    'nobody follows': (['/b'], {'follow': ('/a=/b',)}, "follow names '/a', which is none"),
     'none': ((), {}, 'input_topics is empty'),
     'depth': (['/a/compressedDepth'], {}, "give '/a' or '/a/compressed' in its place"),
     'theora': (['/a/theora'], {}, "image_transport of kind 'theora'"),

@@ -101,6 +101,6 @@ class Announcer:
             return
         regions = outcome.regions
         if outcome.status == 'blacked_out':
-            frame = codec.decode(outcome.message, output_topic, 1)
+            frame = codec.measure(outcome.message, output_topic)
             regions = (Region(0, 0, frame.width, frame.height),)
         publisher.publish(form(regions, outcome.message.header, output_topic, camera))

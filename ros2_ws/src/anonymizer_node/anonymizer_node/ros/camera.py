@@ -13,6 +13,7 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.ros.announcer import Listener
 from anonymizer_node.ros.camera_info import InfoRelay
+from anonymizer_node.ros.followers import ROOM, Twins
 from anonymizer_node.ros.inlet import Inlet
 from anonymizer_node.ros.intake import (
     EXPECTED,
@@ -60,6 +61,7 @@ class Camera:
         plan: CameraPlan,
         pipeline: Pipeline,
         announcer: Listener,
+        twins: Twins | None = None,
     ) -> None:
         """Closed at first.
 
@@ -69,13 +71,15 @@ class Camera:
             plan: The topics.
             pipeline: Shared by all cameras; only `serve` uses it to process.
             announcer: Told of every frame published.
+            twins: Shared by all cameras: what those that are followed have shown.
         """
         self.index = index
         self.plan = plan
-        self.intake = Intake()
+        self.intake = Intake(room=ROOM, follows=True) if plan.twin else Intake()
         self.wake: Callable[[], None] = lambda: None
         self._node = node
         self._pipeline = pipeline
+        self._twins = twins or Twins()
         self._source = plan.input_name
         self._codec = CODECS[plan.type_name]
         self._log_due = Throttle(interval_s=10.0)
@@ -112,6 +116,8 @@ class Camera:
                 'is what its publishers offer.'
             )
         self._outlet.look()
+        if self.plan.twin:
+            self.wake()  # A frame may have waited for long enough.
         if self._info is not None:
             self._info.follow()
 
@@ -146,8 +152,11 @@ class Camera:
 
     @property
     def has_work(self) -> bool:
-        """Whether a frame waits."""
-        return self.intake.has_waiting
+        """Whether a frame waits, and waits for nothing else than its turn."""
+        oldest = self.intake.oldest if self.plan.twin else None
+        if oldest is None:
+            return self.intake.has_waiting and not self.plan.twin
+        return self._twins.is_due(self._source, self.plan.twin, *oldest)
 
     def serve(self) -> None:
         """Process the frame that waits, and publish what came of it."""
@@ -156,7 +165,7 @@ class Camera:
             return
         done, age_ms = _UNFINISHED, None
         try:
-            done = self._publish(self._pipeline.process(message, self._codec, self._source))
+            done = self._publish(self._processed(message))
             if done.message is not None:
                 with self._surviving():
                     age_ms = self._age_ms(done.message)
@@ -167,6 +176,16 @@ class Camera:
         finally:  # Whatever it was, a want of memory for the sentence about it included.
             self.intake.settle(done, self._people(done), age_ms)
         self._log(done.status, done.cause, done.reason)
+
+    def _processed(self, message: Any) -> Outcome:
+        """What the pipeline makes of a message, which those who follow are told."""
+        at_ns = stamp_ns(message)
+        if self.plan.twin:
+            known = self._twins.known(self.plan.twin, at_ns)
+            return self._pipeline.follow(message, self._codec, self._source, known)
+        outcome = self._pipeline.process(message, self._codec, self._source)
+        self._twins.judged(self._source, at_ns, outcome)
+        return outcome
 
     def _publish(self, outcome: Outcome) -> Outcome:
         """The one place at which images leave. Returns what became of the frame."""

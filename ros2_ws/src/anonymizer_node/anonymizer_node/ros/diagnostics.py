@@ -16,7 +16,7 @@ While the node is active, it is
     ERROR  if the topic is offered with a type other than the one subscribed to;
     ERROR  if a publisher isn't heard, or a subscriber doesn't hear, since its QoS doesn't fit ours;
     ERROR  if a frame was dropped or blacked out since something failed (decode, encoding,
-           detector, redaction, hung, internal), in the last `FAILURE_S` seconds;
+           detector, redaction, twin, hung, internal), in the last `FAILURE_S` seconds;
     WARN   if no frame came in the last `STALE_S` seconds;
     WARN   if frames were lost on the way in since the last report;
     WARN   if more than `OVERRUN_SHARE` of the frames since the last report were dropped because

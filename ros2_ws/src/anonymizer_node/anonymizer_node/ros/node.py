@@ -28,6 +28,7 @@ from anonymizer_node.ros.announcer import Announcer, Audience
 from anonymizer_node.ros.camera import Camera
 from anonymizer_node.ros.diagnostics import ABOUT, DetectorReport
 from anonymizer_node.ros.discovery import Discovery
+from anonymizer_node.ros.followers import Twins
 from anonymizer_node.ros.params import SettingsParameters
 from anonymizer_node.ros.qos_overrides import check_overrides
 from anonymizer_node.ros.reporter import Reporter, types_offered
@@ -110,6 +111,7 @@ class AnonymizerNode(LifecycleNode):
         self._detectors: tuple[TimedDetector, ...] = ()
         self._about: tuple[dict[str, Any], ...] = ()
         self._passed_over: tuple[str, ...] = ()
+        self._twins = Twins()
         self._pipeline: Pipeline | None = None
         self._cameras: tuple[Camera, ...] = ()
         self._watch: Watch | None = None
@@ -145,6 +147,7 @@ class AnonymizerNode(LifecycleNode):
         timed = tuple(TimedDetector(detector) for detector in detectors)
         pipeline = Pipeline(settings, timed, live=True)
         self._detectors, self._pipeline = timed, pipeline
+        self._twins = Twins()  # What hung, and was given up, keeps its own.
         self._about = tuple(_about(detector) for detector in detectors)
         self._passed_over = tuple(
             dict.fromkeys(key for item in detectors for key in getattr(item, 'passed_over', ()))
@@ -240,6 +243,7 @@ class AnonymizerNode(LifecycleNode):
         """Make the topics, and a worker that hasn't begun."""
         assert self._pipeline is not None
         self._pipeline.forget()
+        self._twins.forget()
         self._worker = Worker(self._cameras)
         self._announcer.open()
         for camera in self._cameras:
@@ -283,7 +287,8 @@ class AnonymizerNode(LifecycleNode):
     def _take_in(self, plan: CameraPlan) -> None:
         """One more camera, which is opened if the node is active."""
         assert self._pipeline is not None
-        camera = Camera(self, len(self._cameras), plan, self._pipeline, self._audience)
+        about = len(self._cameras), plan, self._pipeline, self._audience, self._twins
+        camera = Camera(self, *about)
         if self._worker is not None:
             camera.wake = self._worker.wake
             try:
@@ -293,7 +298,10 @@ class AnonymizerNode(LifecycleNode):
                 raise
             self._worker.add(camera)
         self._cameras = (*self._cameras, camera)
-        self.get_logger().info(f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}')
+        follows = f', following {plan.twin}' if plan.twin else ''
+        self.get_logger().info(
+            f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}{follows}'
+        )
 
     def _log_detectors(self) -> None:
         for about in self._about:

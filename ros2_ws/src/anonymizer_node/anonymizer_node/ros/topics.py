@@ -10,6 +10,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
 from anonymizer_node.formats.image_codecs import CODECS
+from anonymizer_node.ros.followers import refuse_idle, twins_of
 
 RAW = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
@@ -35,6 +36,7 @@ class CameraPlan:
         info_output: What that goes out as, before remapping; '' likewise.
         info_name: What `info` is in the end; '' likewise.
         info_output_name: What `info_output` is in the end; '' likewise.
+        twin: The topic that it follows, in place of being judged, as it is in the end; or ''.
     """
 
     input: str
@@ -46,6 +48,7 @@ class CameraPlan:
     info_output: str = ''
     info_name: str = ''
     info_output_name: str = ''
+    twin: str = ''
 
 
 def plan_cameras(
@@ -65,7 +68,8 @@ def plan_cameras(
         types_offered: Absolute name -> types that publishers offer on it now.
 
     Raises:
-        ConfigError: If a topic has a type that can't be read, or an output would be an input.
+        ConfigError: If a topic has a type that can't be read, an output would be an input, or a
+            topic follows one that isn't read.
     """
     if not settings.input_topics:
         raise ConfigError(
@@ -74,7 +78,9 @@ def plan_cameras(
         )
     topics = [topic for topic in settings.input_topics if not is_pattern(topic)]
     actions = settings.actions()
-    _refuse_idle_actions(actions, [remap(topic) for topic in topics], patterns_of(settings, expand))
+    patterns = patterns_of(settings, expand)
+    _refuse_idle_actions(actions, [remap(topic) for topic in topics], patterns)
+    refuse_idle(twins_of(settings, remap), [remap(topic) for topic in topics], patterns)
     plans: list[CameraPlan] = []
     for topic in topics:
         name = remap(topic)
@@ -156,7 +162,8 @@ def _plan(
             'info_name': remap(info),
             'info_output_name': remap(info_output),
         }
-    return CameraPlan(topic, output, name, remap(output), type_name, **about_info)
+    twin = twins_of(settings, remap).get(name, '')
+    return CameraPlan(topic, output, name, remap(output), type_name, twin=twin, **about_info)
 
 
 def resolved(node: Any, topic: str, only_expand: bool = False) -> str:
