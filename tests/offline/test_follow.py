@@ -163,7 +163,9 @@ def test_a_twin_that_is_compressed_and_two_followers_of_one(tmp_path):
         entries += [colour(ms, msgtype=COMPRESSED), depth(ms)]
         entries += [depth(ms, 'mono8', topic='/infra', width=64, height=48)]
     follow = ('/depth=/color', '/infra=/color')
-    report = run(tmp_path, entries, SETTINGS.changed(follow=follow, method='blur'))
+    detector = BrightDetector()
+    report = run(tmp_path, entries, SETTINGS.changed(follow=follow, method='blur'), detector)
+    assert {frame.source for frame in detector.frames} == {'/color'}, 'nobody else is judged'
     assert report.clean
     for name in ('/depth', '/infra'):
         assert report.topics[name].statuses == {'anonymized': 3}
