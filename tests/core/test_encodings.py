@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -76,3 +78,10 @@ def test_an_unknown_encoding_is_named_with_the_known():
     assert 'topic_actions' in str(raised.value)
     with pytest.raises(UnsupportedEncodingError):
         resized_bgr(noise(2, 2), 'BGR8', 2, 2)
+
+
+def test_the_documentation_names_every_encoding():
+    text = (Path(__file__).parents[2] / 'docs' / 'encodings.md').read_text(encoding='utf-8')
+    rows = [line.split('|')[1] for line in text.splitlines() if line.startswith('| `')]
+    named = [name.strip(' `') for row in rows for name in row.split(',')]
+    assert sorted(named) == sorted(ENCODINGS)
