@@ -8,7 +8,7 @@ from samples.images import Stamp, image, noise, pixels_of
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame, Outcome, Region
-from anonymizer_node.core.following import DRIFT, MOST_APART_S, Seen, Twin, TwinError
+from anonymizer_node.core.following import DRIFT, MOST_APART_S, MOST_KEPT, Seen, Twin, TwinError
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import ImageCodec
 
@@ -130,6 +130,13 @@ def test_only_the_latest_frames_are_kept():
     twin.forget()
     with pytest.raises(TwinError):
         twin.regions_of(frame())
+
+
+def test_a_twin_whose_time_stands_still_fills_no_memory():
+    twin = Twin('/color')
+    for _ in range(3 * MOST_KEPT):
+        twin.add(seen())
+    assert len(twin._frames) == MOST_KEPT
 
 
 def test_what_is_known_of_a_moment_does_not_change_any_more():

@@ -13,6 +13,7 @@ from sensor_msgs.msg import Image
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Detections, Outcome
 from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.ros import followers
 from anonymizer_node.ros.camera import Camera
 from anonymizer_node.ros.inlet import TELLS_ABOUT_MESSAGES, UnsupportedEventTypeError
 from anonymizer_node.ros.intake import HUNG_S, Intake
@@ -424,3 +425,95 @@ def test_dropped_outcome_is_never_published(camera, node, monkeypatch):
     node.receive(image())
     camera.serve()
     assert node.published == []
+
+
+# --- Cameras that follow
+
+FOLLOWER = CameraPlan('/d', '/anonymized/d', '/d', '/anonymized/d', PLAN.type_name, twin='/a')
+
+
+@pytest.fixture
+def follower(camera, announcer):
+    """Beside `camera`, which it follows."""
+    made = Camera(Node(), 6, FOLLOWER, camera._pipeline, announcer, camera._twins)
+    made.open()
+    return made
+
+
+def depth(sec=1):
+    message = Image(height=16, width=16, step=32, encoding='16UC1', data=[9] * 512)
+    message.header.stamp.sec = sec
+    return message
+
+
+def test_a_follower_waits_for_its_twin_and_is_obscured_where_that_was(camera, node, follower):
+    follower._node.receive(depth())
+    assert not follower.has_work
+    node.receive(image())
+    camera.serve()
+    assert follower.has_work
+    follower.serve()
+    (published,) = follower._node.published
+    values = np.frombuffer(published.data, np.uint16).reshape(16, 16)
+    assert not values[3:13, 3:13].any()
+    assert (values[0] == 9 * 257).all()
+    tally = follower.intake.tally()
+    assert (tally.anonymized, tally.carried, tally.people, tally.regions) == (1, 0, 0, 1)
+    assert not follower.has_work
+
+
+def test_several_frames_of_a_follower_wait_in_order(camera, node, follower):
+    for sec in (1, 2, 3):
+        follower._node.receive(depth(sec))
+    assert follower.intake.tally().pending == 3
+    for sec in (1, 2):
+        node.receive(image(sec))
+        camera.serve()
+    while follower.has_work:
+        follower.serve()
+    assert [message.header.stamp.sec for message in follower._node.published] == [1, 2]
+    assert follower.intake.tally().pending == 1
+
+
+def test_a_follower_that_has_waited_for_long_is_dropped_and_the_worker_is_told(
+    camera, follower, monkeypatch
+):
+    rung = []
+    follower.wake = lambda: rung.append(1)
+    follower._node.receive(depth())
+    rung.clear()
+    follower.follow()
+    assert rung, 'time has passed, and nobody else may tell the worker'
+    assert not follower.has_work
+    monkeypatch.setattr(followers, 'MOST_WAIT_S', -1.0)
+    assert follower.has_work
+    follower.serve()
+    assert follower._node.published == []
+    assert follower.intake.tally().dropped == {'twin': 1}
+    assert follower.intake.tally().adds_up
+
+
+def test_a_twin_that_fails_takes_its_follower_with_it(camera, node, follower, monkeypatch):
+    def broken(*_):
+        raise RuntimeError('broken')
+
+    monkeypatch.setattr(Detector, 'detect', broken)
+    follower._node.receive(depth())
+    node.receive(image())
+    camera.serve()
+    follower.serve()
+    assert (node.published, follower._node.published) == ([], [])
+    assert follower.intake.tally().dropped == {'twin': 1}
+
+
+def test_a_want_of_memory_while_it_waits_does_not_end_the_worker(follower, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    follower._node.receive(depth())
+    monkeypatch.setattr(follower._twins, 'is_due', full)
+    monkeypatch.setattr(follower._twins, 'known', full)
+    assert follower.has_work
+    follower.serve()
+    assert follower._node.published == []
+    assert follower.intake.tally().dropped == {'internal': 1}

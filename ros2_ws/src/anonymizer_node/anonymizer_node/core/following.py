@@ -35,6 +35,9 @@ same view."""
 KEPT_S = 5.0
 """Frames of a twin are remembered up to this long before its newest one, seconds."""
 
+MOST_KEPT = 1024
+"""And no more than this, should their time stand still."""
+
 JUMP_S = 1.0
 """Time that runs back by more than this has begun anew: a bag that loops, a simulation that was
 reset. What was seen before is then of another time, though its stamps may be the same."""
@@ -77,7 +80,7 @@ class Twin:
     def __init__(self, topic: str, frames: Sequence[Seen] = ()) -> None:
         """Args: topic: Its name. frames: Of it, that are done."""
         self.topic = topic
-        self._frames: deque[Seen] = deque()
+        self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
         self._newest_ns: int | None = None
         self._latest_ns: dict[str, int] = {}
         for seen in frames:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError, RedactionError
+from anonymizer_node.core.geometry import aligned
 
 
 class Plane(NamedTuple):
@@ -212,13 +213,7 @@ class Layout:
         x0, y0, x1, y1 = region
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise RedactionError(f'{region} is not inside the frame of {width}x{height} pixels.')
-        across, down = self.grid
-        return Region(
-            x0 // across * across,
-            y0 // down * down,
-            min(width, -(-x1 // across) * across),
-            min(height, -(-y1 // down) * down),
-        )
+        return aligned(region, *self.grid, width, height)
 
     def check(self, encoding: str, length: int, size: tuple[int, int], step: int) -> int:
         """What `row_bytes` answers.

@@ -153,10 +153,15 @@ class Camera:
     @property
     def has_work(self) -> bool:
         """Whether a frame waits, and waits for nothing else than its turn."""
-        oldest = self.intake.oldest if self.plan.twin else None
+        if not self.plan.twin:
+            return self.intake.has_waiting
+        oldest = self.intake.oldest
         if oldest is None:
-            return self.intake.has_waiting and not self.plan.twin
-        return self._twins.is_due(self._source, self.plan.twin, *oldest)
+            return False
+        try:
+            return self._twins.is_due(self._source, self.plan.twin, *oldest)
+        except Exception:  # Of memory, most likely. `serve` may not raise it, nor may this.
+            return True
 
     def serve(self) -> None:
         """Process the frame that waits, and publish what came of it."""
