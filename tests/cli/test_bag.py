@@ -70,14 +70,14 @@ def test_the_flags_reach_the_run(source, tmp_path, detector):
 
 def test_a_dropped_frame_is_1_and_said_with_its_reason(tmp_path, detector, capsys):
     message = image(noise(24, 32))
-    message.encoding = 'yuv422'
+    message.encoding = 'yuv410'
     source = write_bag(
         tmp_path / 'in',
         [Entry('/front', IMAGE, message, 1), Entry('/front', IMAGE, image(noise(24, 32)), 2)],
     )
     assert run(source, tmp_path / 'out') == 1
     shown = capsys.readouterr().out
-    assert "/front: 1 frames, encoding: Image encoding 'yuv422' is not supported" in shown
+    assert "/front: 1 frames, encoding: Image encoding 'yuv410' is not supported" in shown
     assert len(read_bag(tmp_path / 'out')['/front']) == 1
 
 

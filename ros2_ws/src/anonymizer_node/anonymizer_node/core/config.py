@@ -68,7 +68,11 @@ class Settings:
     """
 
     input_topics: tuple[str, ...] = _setting(
-        (), 'Image topics to anonymise; a bag with none named: every image topic in it.'
+        (),
+        'Image topics to anonymise: names, or patterns with * for any characters within a part of '
+        'a name and ** for any number of parts, such as "/*/image_raw" or "/robot/**". Patterns '
+        'take image topics only, cameras that appear later too, and no output; a bag with none '
+        'named: every image topic in it.',
     )
     output_prefix: str = _setting(
         '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'
@@ -203,6 +207,12 @@ class Settings:
         'coloured point clouds) as it is: only its owner can say that it shows nobody. Images '
         'that can be read are anonymised all the same.',
     )
+    follow: tuple[str, ...] = _setting(
+        (),
+        'Topics that are not judged but obscured where their colour twin is at the same time, as '
+        'TOPIC=COLOUR_TOPIC: depth, infrared. Regions are scaled by the ratio of the sizes, so '
+        'both must show the same view (registered). Depth is always blacked out.',
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -218,6 +228,7 @@ class Settings:
         if not self.providers:
             raise ConfigError(f'providers is empty; choose from {", ".join(PROVIDERS)}.')
         self.actions()
+        self.twins()
         self.terms()
         self.regions()
 
@@ -272,6 +283,38 @@ class Settings:
             if actions.setdefault(topic, action) != action:
                 raise ConfigError(f'topic_actions names {topic!r} twice.')
         return actions
+
+    def twins(self) -> dict[str, str]:
+        """`follow` as topic -> the topic that it follows.
+
+        Raises:
+            ConfigError: If an entry isn't TOPIC=COLOUR_TOPIC, a topic has two, one that is followed
+                follows itself, or topic_actions has one of the two left out.
+        """
+        twins: dict[str, str] = {}
+        for entry in self.follow:
+            topic, _, colour = entry.partition('=')
+            if not (topic.startswith('/') and colour.startswith('/')):
+                raise ConfigError(
+                    f'follow entry {entry!r} is not TOPIC=COLOUR_TOPIC with two absolute topics.'
+                )
+            if twins.setdefault(topic, colour) != colour:
+                raise ConfigError(f'follow names {topic!r} twice.')
+        actions = self.actions()
+        for topic, colour in twins.items():
+            if colour in twins:
+                raise ConfigError(
+                    f'follow has {topic!r} follow {colour!r}, which is not judged but follows '
+                    f'{twins[colour]!r}; let both follow the same.'
+                )
+            for name in (topic, colour):
+                action = actions.get(name, 'anonymize')
+                if action != 'anonymize':
+                    raise ConfigError(
+                        f'follow names {name!r}, for which topic_actions has {action!r}; take it '
+                        'out of one of the two.'
+                    )
+        return twins
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:

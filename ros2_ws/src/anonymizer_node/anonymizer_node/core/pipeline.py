@@ -1,10 +1,10 @@
 """The order of the steps, and the rule that nothing leaves which did not go through all of them.
 
-`Pipeline.process` is the only maker of `Outcome`s with a message in them. A message is in there
-because the detector judged the frame and the redaction finished, or because the frame was replaced
-by a black one; on every other path it isn't. The one exception is asked for by name: with
-`detect_every` above 1 the node obscures in the frames between what it carries on from the last
-detection.
+`Pipeline` is the only maker of `Outcome`s with a message in them. A message is in there because the
+detector judged the frame, or its colour twin (`follow`), and the redaction finished, or because the
+frame was replaced by a black one; on every other path it isn't. The one exception is asked for by
+name: with `detect_every` above 1 the node obscures in the frames between what it carries on from
+the last detection.
 
 Over a recording the same steps are taken in two passes: `Pipeline.judge` looks at every frame, and
 `Pipeline.redact` obscures what the recording as a whole shows to be somebody.
@@ -35,6 +35,7 @@ from anonymizer_node.core.errors import (
     DetectorError,
     UnsupportedEncodingError,
 )
+from anonymizer_node.core.following import CAUSE, Twin
 from anonymizer_node.core.geometry import grow, to_regions
 from anonymizer_node.core.heads import FACES, heads
 from anonymizer_node.core.terms import HEAD, WHOLE, Terms
@@ -77,6 +78,20 @@ class Codec(Protocol):
 
         Raises:
             FrameError: If the message isn't a whole picture that this codec can read.
+        """
+
+    def measure(self, message: Any, source: str) -> Frame:
+        """Read a message that is obscured by what another one shows, and not judged itself.
+
+        Args:
+            message: As for `decode`.
+            source: Becomes `Frame.source`.
+
+        Returns:
+            Size and time count; the pixels may be in an encoding that no detector is shown.
+
+        Raises:
+            FrameError: As for `decode`.
         """
 
     def redact(
@@ -202,6 +217,21 @@ class Pipeline:
         """A judged frame's own boxes to cover, padded, (N, 4)."""
         return self._asked.to_cover(judgement.found)
 
+    def regions(self, judgement: Judgement, cover: Cover) -> tuple[Region, ...]:
+        """What is to be obscured in a judged frame; args as for `redact`.
+
+        Raises:
+            DetectorError: If a box is not finite.
+        """
+        asked = self._asked
+        own = asked.to_cover(judgement.found)
+        if asked.settings.least_sightings > 1:
+            own = own[cover.kept]
+        boxes = np.concatenate([own, cover.held])
+        if not np.isfinite(boxes).all():
+            raise DetectorError('A box to cover is not finite.')
+        return to_regions(boxes, judgement.width, judgement.height)
+
     def redact(
         self,
         message: Any,
@@ -232,13 +262,7 @@ class Pipeline:
             if judgement is None or cover is None:
                 raise DetectorError('There is no record that a detector has judged this frame.')
             width, height = judgement.width, judgement.height
-            own = asked.to_cover(judgement.found)
-            if settings.least_sightings > 1:
-                own = own[cover.kept]
-            boxes = np.concatenate([own, cover.held])
-            if not np.isfinite(boxes).all():
-                raise DetectorError('A box to cover is not finite.')
-            regions = to_regions(boxes, width, height)
+            regions = self.regions(judgement, cover)
             detections = Detections.joined(judgement.found)
             if not regions:
                 return Outcome(
@@ -264,6 +288,37 @@ class Pipeline:
                 height=height,
             )
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
+            return _failed(message, codec, settings, *_why(error, step))
+
+    def follow(self, message: Any, codec: Codec, source: str, twin: Twin) -> Outcome:
+        """Obscure in a message what was obscured in its colour twin. Never raises an `Exception`.
+
+        Args:
+            message: Anything that the codec reads; it may be edited in place.
+            codec: For the message's type.
+            source: Topic or file.
+            twin: What became of the frames that it follows.
+        """
+        settings = self.settings
+        step = 'decode'
+        try:
+            frame = codec.measure(message, source)
+            width, height = frame.width, frame.height
+            step = CAUSE
+            regions = twin.regions_of(frame)
+            if not regions:
+                return Outcome('untouched', message, width=width, height=height)
+            step = 'redaction'
+            done = codec.redact(message, frame, regions, settings.method, settings.strength)
+            return Outcome(
+                'anonymized',
+                done.message,
+                done.regions,
+                note=done.note,
+                width=width,
+                height=height,
+            )
+        except Exception as error:  # The edge, as above.
             return _failed(message, codec, settings, *_why(error, step))
 
     def _judged(self, frame: Frame, asked: _Asked) -> tuple[Detections | None, Float32Array]:

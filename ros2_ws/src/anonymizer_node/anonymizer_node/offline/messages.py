@@ -35,6 +35,11 @@ class MessageCodec:
         self._open(message)
         return self._codec.decode(self._message, source, least_size)
 
+    def measure(self, message: bytes | bytearray, source: str) -> Any:
+        """See `Codec.measure`; `message` is CDR."""
+        self._open(message)
+        return self._codec.measure(self._message, source)
+
     def redact(self, message: bytes | bytearray, *args: Any) -> Any:
         """See `Codec.redact`; the result holds the deserialised message."""
         return self._codec.redact(self._message, *args)

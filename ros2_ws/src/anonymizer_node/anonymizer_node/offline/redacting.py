@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Cover, Outcome
+from anonymizer_node.core.errors import DetectorError, FrameError
+from anonymizer_node.core.following import Seen, Twin
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.formats.image_codecs import stamp_ns
 from anonymizer_node.offline import clouds
+from anonymizer_node.offline.in_step import InStep, Step
 from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
@@ -34,11 +38,13 @@ class Work(NamedTuple):
         message: As read.
         record: Of an image: what was detected in it.
         covers: What is to be covered in each of its images; None where one wasn't judged.
+        twin: Of an image that follows a colour topic: what is known of that.
     """
 
     message: BagMessage
     record: Record | None = None
     covers: Sequence[Cover | None] = ()
+    twin: Twin | None = None
 
 
 class Done(NamedTuple):
@@ -89,7 +95,54 @@ class Redacting:
         Raises:
             StaleError: If the records in the sidecar aren't of these messages.
         """
-        return in_order(self._to_do(sidecar), self._passed, WORKERS, AHEAD)
+        return in_order(self._in_step(self._to_do(sidecar)), self._passed, WORKERS, AHEAD)
+
+    def _in_step(self, works: Iterator[Work]) -> Iterator[Work]:
+        """The same, with what is known of its twin in each follower, which waits for that."""
+        followed = {item.twin for item in self._plans.values() if item.twin}
+        if not followed:
+            yield from works
+            return
+        counts = dict.fromkeys(followed, 0)
+        for item in self._plans.values():
+            if item.topic.name in followed:
+                counts[item.topic.name] += item.topic.count
+        for work, twin in InStep(self._step, counts).released(works):
+            yield work._replace(twin=twin)
+
+    def _step(self, work: Work) -> Step:
+        message = work.message
+        planned = self._plans[message.topic.key]
+        stamp_ns = self._stamp_ns(message) if planned.twin else None
+        return Step(
+            message.time_ns,
+            len(message.data),
+            message.topic.name,
+            self._seen(work),
+            planned.twin,
+            stamp_ns,
+        )
+
+    def _seen(self, work: Work) -> Seen | None:
+        """What a judged frame says to its followers."""
+        if work.record is None or len(work.record.parts) != 1:
+            return None
+        ((_, judgement),), (cover,) = work.record.parts, work.covers
+        if judgement.stamp_ns is None:
+            return None
+        if judgement.cause or cover is None:
+            return Seen(judgement.stamp_ns)
+        try:
+            regions = self._pipeline.regions(judgement, cover)
+        except DetectorError:
+            return Seen(judgement.stamp_ns)
+        return Seen(judgement.stamp_ns, judgement.width, judgement.height, regions)
+
+    def _stamp_ns(self, message: BagMessage) -> int | None:
+        try:
+            return stamp_ns(self._reader.decode(message.topic.msgtype, message.data))
+        except (FrameError, AttributeError):
+            return None
 
     def _to_do(self, sidecar: Sidecar) -> Iterator[Work]:
         """Every message, with what is known of it.
@@ -119,6 +172,8 @@ class Redacting:
         message, planned = work.message, self._plans[work.message.topic.key]
         if planned.action == 'drop':
             return Done(message, None, Outcome('dropped'))
+        if planned.twin:
+            return self._followed(message, work.twin or Twin(planned.twin))
         if not is_judged(planned):
             why = ''
             if message.topic.msgtype == POINT_CLOUD and not planned.asked:
@@ -144,11 +199,7 @@ class Redacting:
         codec = MessageCodec(self._reader, message.topic.msgtype)
         buffer = bytearray(message.data)
         outcome = self._pipeline.redact(buffer, codec, message.topic.name, judgement, cover)
-        data: bytes | bytearray | None = None
-        if outcome.status == 'untouched':
-            data = message.data
-        elif outcome.message is not None:
-            data = codec.serialised(outcome.message, message.data)
+        data = _written(outcome, codec, message)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.
             outcome, data = Outcome('copied'), message.data
@@ -175,10 +226,29 @@ class Redacting:
         )
         return Done(message, processed.data, processed.outcome, lines_of(processed))
 
+    def _followed(self, message: BagMessage, twin: Twin) -> Done:
+        """An image that follows a colour topic."""
+        codec = MessageCodec(self._reader, message.topic.msgtype)
+        outcome = self._pipeline.follow(bytearray(message.data), codec, message.topic.name, twin)
+        data = _written(outcome, codec, message)
+        return Done(message, data, outcome, [line_of(outcome, codec.stamp)])
+
 
 def is_judged(planned: TopicPlan) -> bool:
     """Whether a topic's images are judged: also where only those are copied that can't be read."""
-    return planned.action != 'drop' and (readable(planned.topic) or bool(planned.places))
+    can_be_read = readable(planned.topic) or bool(planned.places)
+    return planned.action != 'drop' and can_be_read and not planned.twin
+
+
+def _written(
+    outcome: Outcome, codec: MessageCodec, message: BagMessage
+) -> bytes | bytearray | None:
+    """The bytes to write of an image."""
+    if outcome.message is None:
+        return None
+    if outcome.status == 'untouched':
+        return message.data
+    return codec.serialised(outcome.message, message.data)
 
 
 def _stale(source: Path) -> StaleError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import zstandard
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
@@ -224,6 +224,18 @@ class BagReader:
             return self.types.deserialize_cdr(memoryview(data), msgtype)
         except Exception as error:  # As in __enter__: these bytes may be anything.
             raise FrameError(f'A message is no readable {msgtype}: {error}') from error
+
+    def teach(self, definitions: Mapping[str, str]) -> None:
+        """Make types known that the recording doesn't define: Humble's .db3 define none.
+
+        Args:
+            definitions: Type -> text of its message definition.
+        """
+        unknown: dict[str, Any] = {}
+        for msgtype, text in definitions.items():
+            if msgtype not in self.types.fielddefs:
+                unknown.update(get_types_from_msg(text, msgtype))
+        self.types.register(unknown)
 
     def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:
         """A message to CDR, in the byte order of the message that it was made from."""
