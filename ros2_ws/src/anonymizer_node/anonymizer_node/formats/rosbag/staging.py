@@ -29,7 +29,7 @@ SPARE_BYTES = 64 * 2**20
 """Left free beside what is needed: for reports, and for everybody else."""
 
 _MARK = '.part-'
-_NAMED = re.compile(r'\.part-[a-z0-9_]{8}')
+_NAMED = re.compile(r'\.part-[a-z0-9_]{8}\Z')
 _TRIES = 100
 
 
