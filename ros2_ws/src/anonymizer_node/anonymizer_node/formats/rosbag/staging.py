@@ -74,27 +74,28 @@ def sweep(parent: Path) -> list[Path]:
     Returns:
         What was taken away.
     """
-    gone = []
+    folders: list[Path] = []
     with contextlib.suppress(OSError):
-        for folder in sorted(parent.glob(f'.*{_MARK}*')):
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            if not (folder / LOCK_NAME).is_file():
-                if _NAMED.search(folder.name):
-                    # Killed right after it was made, or right before it was gone. Should its run
-                    # live, it makes another one.
-                    with contextlib.suppress(OSError):  # It isn't empty: it is somebody else's.
-                        folder.rmdir()
-                        gone.append(folder)
-                continue
+        folders = sorted(parent.glob(f'.*{_MARK}*'))
+    return [folder for folder in folders if _swept(folder)]
+
+
+def _swept(folder: Path) -> bool:
+    """Whether a folder was a dead run's and is gone."""
+    with contextlib.suppress(OSError):  # Somebody else's, who may have it.
+        if folder.is_symlink() or not folder.is_dir():
+            return False
+        if (folder / LOCK_NAME).is_file():
             lock = _locked(folder)
-            if lock is None:
-                continue
-            if lock >= 0:
+            if lock is not None and lock >= 0:
                 _take_away(folder)
                 os.close(lock)
-                gone.append(folder)
-    return gone
+        elif _NAMED.search(folder.name):
+            # Killed right after it was made, or right before it was gone; it is only taken away if
+            # it is empty. Should its run live, it makes another one.
+            folder.rmdir()
+        return not folder.exists()
+    return False
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:
