@@ -121,8 +121,8 @@ def test_what_both_hear_is_taken_once_and_what_one_hears_too(world):
 def test_what_neither_heard_during_a_change_is_counted_at_the_end_of_it(world):
     if not module.TELLS_ABOUT_MESSAGES:
         pytest.skip('this rclpy does not hand out the numbers of messages')
-    world.hear(1)
     world.node.offer(RELIABLE)
+    world.hear(1)
     world.follow()
     world.hear(5, by=1)
     world.hear(3, by=0)
