@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize('reliability', ['reliable', 'best_effort'])
 def test_burst_that_is_too_much_for_the_queue_is_accounted_for(world, reliability):
-    given = {name: reliability for name in reliable(RAW)}
+    given = dict.fromkeys(reliable(RAW), reliability)
     world.start(script='late_node.py', input_topics=[RAW], **given)
     probe = world.probe
     link = Link(probe, Image, RAW)
