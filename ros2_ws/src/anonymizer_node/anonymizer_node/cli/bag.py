@@ -165,7 +165,9 @@ def _run(
         )
     _show_report(console, report)
     console.print(f'Written to {task.target}', markup=False, soft_wrap=True)
-    entries.append({'target': str(task.target), **report.as_dict(), 'source': str(task.source)})
+    console.print(f'Seal {report.seal}', markup=False, soft_wrap=True)
+    about = {'source': str(task.source), 'target': str(task.target), 'seal': report.seal}
+    entries.append({**report.as_dict(), **about})
     return 0 if report.clean else 1
 
 

@@ -7,7 +7,10 @@ matrix of samples has at most min(p, q) singular values that aren't 0. What else
 detail that the grid didn't hold. DESIGN and `core.redaction` promise at most 6 values along the
 longer side and none narrower than 8 pixels; the shorter side of a standing person's region then has
 one to three. Photographs of people keep 10 to 30 levels of contrast beyond that; rounding to whole
-levels keeps 0.3. Distances have to be black: their averages hide nothing.
+levels keeps 0.3. A single pixel that was put back is little contrast in a large region, so no pixel
+by itself may be far from those few values either; and what is said to be tiles has to change at
+their edges alone, what is said to be blurred nowhere faster than from one value to the next.
+Distances have to be black: their averages hide nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.proof.pictures import Picture
 from anonymizer_node.proof.raw_images import Layer
 
+PIXELATE, BLUR = 'pixelate', 'blur'
+
 MOST_VALUES = 6
 """Values along the longer side of a region that may survive."""
 
@@ -32,6 +37,13 @@ LEAST_VALUE_PX = 8
 _LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
 """Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
 for rounding: to whole levels, or to a JPEG's quantisation and from its colour space."""
+
+_PEAK_LEVELS = {'raw': 4.0, 'png': 4.0, 'jpeg': 48.0}
+"""How far a single sample may be from what the few values make of it; a JPEG's quantisation and
+colour space move single ones further."""
+
+_LEAST_TILE_PX = LEAST_VALUE_PX - 2
+"""Pixels from one change to the next in tiles; chroma of half the columns moves edges by one."""
 
 _BLACK = {'raw': 0, 'png': 0, 'jpeg': 8}
 """Brightest sample that counts as black."""
@@ -75,9 +87,16 @@ def why_region_visible(
         if method == 'blackout' or after.depth:
             return 'is not black'
         for part, values, alone in _parts(within, _drawn(regions, after, new)):
-            left = _detail(_cut(new, part), values, new.apart)
-            if left > levels and _detail(_cut(old, part), values, old.apart) > levels:
+            left, peak = _detail(_cut(new, part), values, new.apart)
+            if left > levels and _detail(_cut(old, part), values, old.apart)[0] > levels:
                 return f'still shows detail of {left:.1f} levels'
+            if peak > _PEAK_LEVELS[after.kind]:
+                return f'has a pixel that stands out by {peak:.0f} levels'
+            edges = within if alone else None
+            if method == PIXELATE and after.kind != 'jpeg' and not _is_tiles(new, part, edges):
+                return 'is not made of tiles'
+            if method == BLUR and after.kind != 'jpeg' and not _is_smooth(new, part):
+                return 'is not smooth'
             side = ''
             if alone and new is after.layers[0]:
                 side = _side_left_clear(old, new, part, within, edge_levels)
@@ -145,20 +164,66 @@ def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     return bool(dark and (alpha == alpha[:1, :1]).all())
 
 
-def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> float:
-    """Contrast that isn't explained by a grid with so many values along its shorter side, rms.
+def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> tuple[float, float]:
+    """Contrast that isn't explained by a grid with so many values along its shorter side.
 
     Of a mosaic, whose colours lie `apart`, each colour is looked at by itself.
+
+    Returns:
+        Its root mean square, and the most that a single sample is off; both levels.
     """
-    left = 0.0
+    left = peak = 0.0
     for first in range(apart * apart):
         colour = patch[first // apart :: apart, first % apart :: apart]
         rows, columns, samples = colour.shape
         for sample in range(samples if min(rows, columns) > values else 0):
             matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
-            energies = np.linalg.eigvalsh(matrix @ matrix.T)
-            left += max(0.0, float(energies[: len(energies) - values].sum()))
-    return float(np.sqrt(left / patch.size))
+            _, vectors = np.linalg.eigh(matrix @ matrix.T)
+            kept = vectors[:, len(matrix) - values :]
+            rest = matrix - kept @ (kept.T @ matrix)
+            left += float((rest**2).sum())
+            peak = max(peak, float(np.abs(rest).max()))
+    return float(np.sqrt(left / patch.size)), peak
+
+
+def _is_tiles(layer: Layer, part: Region, region: Region | None) -> bool:
+    """Whether rows and columns of a piece change only every few pixels, as the edges of tiles do.
+
+    Where an edge of the piece is one of its region's, a tile ends there too. None for a region:
+    that isn't known, since several are drawn over each other.
+    """
+    by = layer.apart
+    rows = layer.pixels[part.y0 : part.y1, part.x0 : part.x1]
+    for first in range(by * by):
+        colour = rows[first // by :: by, first % by :: by]
+        for axis, lines in ((1, colour), (0, colour.swapaxes(0, 1))):
+            unlike = (lines[1:] != lines[:-1]).any(axis=(1, 2))
+            changes = [int(index) + 1 for index in np.flatnonzero(unlike)]
+            if not changes:
+                continue
+            if region is not None and part[axis] == region[axis]:
+                changes.insert(0, 0)
+            if region is not None and part[axis + 2] == region[axis + 2]:
+                changes.append(len(lines))
+            if any(by * (after - before) < _LEAST_TILE_PX for before, after in pairwise(changes)):
+                return False
+    return True
+
+
+def _is_smooth(layer: Layer, part: Region) -> bool:
+    """Whether a piece bends nowhere more than a line from value to value can, 8 pixels apart."""
+    by = layer.apart
+    bend = 2 * np.iinfo(layer.pixels.dtype).max * by / _LEAST_TILE_PX + 2
+    patch = _cut(layer, part)
+    for axis in (0, 1):
+        count = patch.shape[axis]
+        if count > 2 * by:
+            before, here, after = (
+                patch.take(range(first, count - 2 * by + first), axis) for first in (0, by, 2 * by)
+            )
+            if np.abs(before - 2 * here + after).max() > bend:
+                return False
+    return True
 
 
 def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, levels: float) -> str:
