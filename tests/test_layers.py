@@ -36,8 +36,10 @@ ONLY_IN = {
     'std_srvs': ('ros/',),
     'onnxruntime': ('detectors/onnx.py', 'modelling/'),
     'onnx': ('modelling/',),
-    'rosbags': ('formats/bags.py',),
-    'mcap': ('formats/',),
+    'rosbags': ('formats/rosbag/',),
+    'mcap': ('formats/rosbag/',),
+    'sqlite3': ('formats/rosbag/',),
+    'zstandard': ('formats/rosbag/',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }

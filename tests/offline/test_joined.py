@@ -8,7 +8,7 @@ from anonymizer_node.core.datatypes import Judgement
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.offline import joined as module
 from anonymizer_node.offline.joined import joined
-from anonymizer_node.offline.records import Record
+from anonymizer_node.offline.records import Part, Record
 
 MS = 1_000_000
 IMAGE = 'sensor_msgs/msg/Image'
@@ -19,7 +19,7 @@ def record(topic, stamp_ms, boxes=(), cause='', msgtype=IMAGE):
     judgement = Judgement((detections(*boxes),), 64, 48, stamp_ms * MS)
     if cause:
         judgement = Judgement(stamp_ns=stamp_ms * MS, cause=cause, reason='told to fail')
-    return Record(topic, msgtype, stamp_ms * MS, '', judgement)
+    return Record(topic, msgtype, stamp_ms * MS, '', (Part('', judgement),))
 
 
 def run(records, counts=None, hold=0.5, least=1):
@@ -35,7 +35,7 @@ def run(records, counts=None, hold=0.5, least=1):
         )
     )
     assert [record for record, _ in answers] == list(records), 'all, in their order'
-    return [cover for _, cover in answers]
+    return [cover for _, (cover,) in answers]
 
 
 def test_every_topic_is_joined_by_itself():

@@ -10,7 +10,7 @@ from samples.detectors import detections
 from anonymizer_node.core.datatypes import Judgement
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
-from anonymizer_node.offline.records import Record, as_json, digest_of, from_json
+from anonymizer_node.offline.records import Part, Record, as_json, digest_of, from_json
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 
 IDENTITY = {'bag': {'count': 9}, 'detectors': [{'names': ['person']}]}
@@ -20,7 +20,8 @@ def record(index, cause='', boxes=((1.1, 2.2, 30.3, 40.4),)):
     judgement = Judgement((detections(*boxes),), 64, 48, 5 + index)
     if cause:
         judgement = Judgement(stamp_ns=5 + index, cause=cause, reason='told to fail')
-    return Record('/front', 'sensor_msgs/msg/Image', index, digest_of(b'%d' % index), judgement)
+    digest, parts = digest_of(b'%d' % index), (Part('', judgement),)
+    return Record('/front', 'sensor_msgs/msg/Image', index, digest, parts)
 
 
 def same(one, other):
@@ -58,19 +59,19 @@ def test_a_record_is_the_same_after_json_to_the_last_bit():
     before = record(3, boxes=boxes.tolist())
     after = from_json(json.loads(json.dumps(as_json(before))), [['person']])
     assert same(before, after)
-    assert after.judgement.found[0].xyxy.dtype == np.float32
-    assert np.array_equal(after.judgement.found[0].xyxy, boxes)
+    assert after.parts[0].judgement.found[0].xyxy.dtype == np.float32
+    assert np.array_equal(after.parts[0].judgement.found[0].xyxy, boxes)
     assert same(record(1, 'decode'), from_json(as_json(record(1, 'decode')), [['person']]))
 
 
 @pytest.mark.parametrize(
     'spoil',
     [
-        lambda value: value['found'].clear(),
-        lambda value: value.update(width=0),
-        lambda value: value.update(stamp_ns=None),
-        lambda value: value['found'][0].update(xyxy=[[1, 2, 3]]),
-        lambda value: value['found'][0].update(scores=[]),
+        lambda value: value['images'][0]['found'].clear(),
+        lambda value: value['images'][0].update(width=0),
+        lambda value: value['images'][0].update(stamp_ns=None),
+        lambda value: value['images'][0]['found'][0].update(xyxy=[[1, 2, 3]]),
+        lambda value: value['images'][0]['found'][0].update(scores=[]),
         lambda value: value.pop('sha256'),
     ],
 )

@@ -36,11 +36,13 @@ setup(
     install_requires=[
         'Jinja2',
         'PyYAML',
+        'mcap>=1.2',
         'numpy>=1.21',
         'onnxruntime>=1.16',
         'opencv-python-headless>=4.5',
         'rich',
-        'rosbags>=0.10',
+        'rosbags>=0.11',
+        'zstandard',
     ],
     extras_require={
         'ros': [

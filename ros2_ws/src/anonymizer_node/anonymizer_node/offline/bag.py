@@ -14,14 +14,14 @@ from typing import TextIO
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.pipeline import Detector, Pipeline
-from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.bags import BagReader, BagWriter, Place
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.judging import Judging
+from anonymizer_node.offline.output import Output, carry_over, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
 from anonymizer_node.offline.redacting import Done, Redacting, is_judged
 from anonymizer_node.offline.report import (
     ENDINGS,
-    MCAP_NOTE,
     REGIONS_NAME,
     REPORT_NAME,
     BagReport,
@@ -34,7 +34,6 @@ from anonymizer_node.offline.teams import Team, cache_folder, identity_of, load_
 
 __all__ = [
     'ENDINGS',
-    'MCAP_NOTE',
     'REGIONS_NAME',
     'REPORT_NAME',
     'BagReport',
@@ -57,20 +56,23 @@ def anonymize_bag(
     detectors: Sequence[Detector] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
+    output: Output | None = None,
+    planned: Callable[[Sequence[TopicPlan]], None] | None = None,
+    teams: Sequence[Team] = (),
 ) -> BagReport:
     """Copy a bag with the people in its images obscured.
 
-    The target is not compressed where the source is, and what rosbags doesn't hand out of an MCAP
-    file stays behind: publish times, sequence numbers, attachments and metadata records. The
-    report's notes say so.
-
     Args:
-        source: A rosbag2 directory, a .mcap or a .db3 file; only read.
+        source: A rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file; only read. One that
+            broke off is read up to the break, and the report's losses say so.
         target: A directory that doesn't exist yet. It appears when all of it is written.
         settings: How.
         detectors: In place of those that the settings name, as many. They get one frame at a time.
         progress: Called after every message.
         notice: Gets sentences for the user while the model is loaded.
+        output: How the target is packed, by default as the source is.
+        planned: Gets the plan before any work is done on it.
+        teams: In place of `detectors`: several sets of them, for as many frames at a time.
 
     Returns:
         What became of every topic; also in the target as `REPORT_NAME`, with the regions of every
@@ -81,17 +83,32 @@ def anonymize_bag(
         ConfigError: If the settings don't fit the bag.
         ModelError: If the model can't be used.
     """
-    _check_apart(source, target, 'target')
+    check_apart(source, target)
     if settings.detection_cache:
-        _check_apart(source, Path(settings.detection_cache).expanduser(), 'detection_cache')
-    with BagReader(source) as reader:
+        check_apart(source, Path(settings.detection_cache).expanduser(), 'detection_cache')
+    output = output or Output()
+    scratch = scratch_beside(target)
+    with BagReader(source, scratch) as reader:
+        output.packing(reader)  # It refuses what doesn't go together, before any work.
         plans = plan(reader, settings)
-        teams: Sequence[Team] = [detectors] if detectors else load_teams(settings, notice)
-        job = _Job(source, target, reader, plans, [Pipeline(settings, team) for team in teams])
-        return job.run(progress)
+        if planned is not None:
+            planned(plans)
+        teams = teams or ([detectors] if detectors else load_teams(settings, notice))
+        pipelines = [Pipeline(settings, team) for team in teams]
+        return _Job(source, target, output, reader, plans, pipelines).run(progress)
 
 
-def _check_apart(source: Path, target: Path, what: str) -> None:
+def check_apart(source: Path, target: Path, what: str = 'target') -> None:
+    """Refuse a target that is the source or lies in it.
+
+    Args:
+        source: The bag.
+        target: What is to be written.
+        what: It is called.
+
+    Raises:
+        InputError: Of such a target.
+    """
     inside = target.resolve()
     whole = source.resolve()
     if whole.is_file() and (whole.parent / 'metadata.yaml').exists():
@@ -107,25 +124,30 @@ class _Job:
         self,
         source: Path,
         target: Path,
+        output: Output,
         reader: BagReader,
         plans: list[TopicPlan],
         pipelines: Sequence[Pipeline],
     ) -> None:
         self._source = source
         self._target = target
+        self._output = output
         self._reader = reader
         self._all = plans
         self._plans = {item.topic.key: item for item in plans}
         self._pipelines = pipelines
         self._pipeline = pipelines[0]
+        self._wanted: dict[Kind, Sequence[Place]] = {}
         self._counts: dict[Kind, int] = {}
-        for topic in (item.topic for item in plans if is_judged(item)):
-            kind = topic.name, topic.msgtype
-            self._counts[kind] = self._counts.get(kind, 0) + topic.count
+        for item in plans:
+            if is_judged(item):
+                kind = item.topic.name, item.topic.msgtype
+                self._wanted[kind] = item.places
+                self._counts[kind] = self._counts.get(kind, 0) + item.topic.count
 
     def run(self, progress: Progress | None) -> BagReport:
         """Both passes; once more from the start if an earlier run's detections are of no use."""
-        identity = identity_of(self._reader, list(self._counts), self._pipeline)
+        identity = identity_of(self._reader, list(self._wanted), self._pipeline)
         folder = cache_folder(self._pipeline.settings, identity)
         while True:
             with Sidecar(folder, identity) as sidecar:
@@ -140,15 +162,16 @@ class _Job:
         models = [described(detector) for detector in self._pipeline.detectors]
         settings = self._pipeline.settings
         reader = self._reader
-        report, entries = begun(reader, self._all, self._source.name, models, settings.as_dict())
+        report, entries = begun(self._all, self._source.name, models, settings.as_dict())
         if sidecar.was_complete:
             report.notes.append(REUSED_NOTE)
         redacting = Redacting(self._source, reader, self._plans, self._counts, self._pipeline)
+        scratch = scratch_beside(self._target)
+        packing = self._output.packing(reader)
         with (
-            BagWriter(self._target, reader.storage, reader.version) as writer,
-            Judging(self._source, list(self._counts), self._pipelines, sidecar),
+            BagWriter.like(reader, self._target, packing) as writer,
+            Judging(self._source, self._wanted, self._pipelines, sidecar, scratch),
         ):
-            writer.set_custom_data(reader.custom_data)
             targets = {
                 key: writer.add_like(item.topic)
                 for key, item in self._plans.items()
@@ -159,31 +182,26 @@ class _Job:
                 closing(redacting.done(sidecar)) as passed,
             ):
                 for count, done in enumerate(passed, 1):
-                    entry = entries[done.message.topic.key]
-                    if done.is_image:
-                        _tell(done, sum(entry.statuses.values()), regions)
+                    message = done.message
+                    entry = entries[message.topic.key]
+                    _tell(done, sum(entry.statuses.values()), regions)
                     entry.add(done.outcome)
                     if done.data is not None:
-                        target = targets[done.message.topic.key]
-                        writer.write(target, done.message.time_ns, done.data)
+                        target = targets[message.topic.key]
+                        writer.write(target, message.time_ns, done.data, like=message)
                     if progress is not None:
                         progress(count, reader.count)
+            remarks = carry_over(reader, writer, self._output)
+            report.losses += remarks.losses
+            report.notes += remarks.notes
             text = json.dumps(report.as_dict(), indent=2)
             (writer.folder / REPORT_NAME).write_text(text + '\n', encoding='utf-8')
         return report
 
 
 def _tell(done: Done, index: int, regions: TextIO) -> None:
-    """Write what was obscured in a frame."""
-    line = {
-        'topic': done.message.topic.name,
-        'type': done.message.topic.msgtype,
-        'index': index,
-        'time_ns': done.message.time_ns,
-        'stamp_ns': done.stamp_ns,
-        'status': done.outcome.status,
-        'regions': [list(region) for region in done.outcome.regions],
-        'cause': done.outcome.cause,
-        'note': done.outcome.note,
-    }
-    regions.write(json.dumps(line) + '\n')
+    """Write what was obscured in each image of a message."""
+    topic, time_ns = done.message.topic, done.message.time_ns
+    about = {'topic': topic.name, 'type': topic.msgtype, 'index': index, 'time_ns': time_ns}
+    for line in done.lines:
+        regions.write(json.dumps({**about, **line}) + '\n')

@@ -1,10 +1,9 @@
-"""The records of a bag in its order, each with what is to be covered in its frame."""
+"""The records of a bag in its order, each with what is to be covered in its images."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from anonymizer_node.core.datatypes import Cover, Float32Array, Judgement
 from anonymizer_node.core.joining import Joiner
@@ -17,26 +16,37 @@ Kind = tuple[str, str]
 """Name and type of a topic."""
 
 
-@dataclass
 class _Entry:
-    """A record on its way; a frame that wasn't judged has nothing to wait for."""
+    """A record on its way; an image that wasn't judged has nothing to wait for."""
 
-    record: Record
-    cover: Cover | None = None
-    waits: bool = False
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.covers: list[Cover | None] = [None] * len(record.parts)
+        self.waits = 0
 
 
 class _Source:
-    """The frames of one topic that wait, and what decides them."""
+    """The frames of one source that wait, and what decides them."""
 
     def __init__(self, joiner: Joiner) -> None:
         self.joiner = joiner
-        self.waiting: deque[_Entry] = deque()
+        self._waiting: deque[tuple[_Entry, int]] = deque()
 
-    def decided(self, covers: list[Cover]) -> None:
+    def add(self, entry: _Entry, index: int, stamp_ns: int, boxes: Float32Array) -> None:
+        """Take the next frame: a part of an entry."""
+        entry.waits += 1
+        self._waiting.append((entry, index))
+        self._decided(self.joiner.add(stamp_ns, boxes))
+
+    def flush(self) -> None:
+        """Decide all that wait."""
+        self._decided(self.joiner.flush())
+
+    def _decided(self, covers: list[Cover]) -> None:
         for cover in covers:
-            entry = self.waiting.popleft()
-            entry.cover, entry.waits = cover, False
+            entry, index = self._waiting.popleft()
+            entry.covers[index] = cover
+            entry.waits -= 1
 
 
 def joined(
@@ -44,42 +54,46 @@ def joined(
     counts: Mapping[Kind, int],
     to_cover: Callable[[Judgement], Float32Array],
     joiner: Callable[[], Joiner],
-) -> Iterator[tuple[Record, Cover | None]]:
-    """Every record, with what is to be covered; None where the frame wasn't judged.
+) -> Iterator[tuple[Record, Sequence[Cover | None]]]:
+    """Every record, with what is to be covered in each image; None where it wasn't judged.
 
-    Of the records no more are taken than are needed to decide the next one.
+    Of the records no more are taken than are needed to decide the next one. Images of one label
+    in the messages of one topic are a source.
 
     Args:
         records: In the order of the bag.
         counts: Messages by topic; when that many have come the topic waits for no more.
         to_cover: A judged frame's own boxes, (N, 4).
-        joiner: Makes one for a topic.
+        joiner: Makes one for a source.
     """
     queue: deque[_Entry] = deque()
-    sources: dict[Kind, _Source] = {}
+    sources: dict[Kind, dict[str, _Source]] = {}
     seen: Counter[Kind] = Counter()
     for record in records:
         kind = record.topic, record.msgtype
-        source = sources.setdefault(kind, _Source(joiner()))
+        of_kind = sources.setdefault(kind, {})
         entry = _Entry(record)
         queue.append(entry)
         seen[kind] += 1
-        judgement = record.judgement
-        if not judgement.cause and judgement.stamp_ns is not None:
-            entry.waits = True
-            source.waiting.append(entry)
-            source.decided(source.joiner.add(judgement.stamp_ns, to_cover(judgement)))
+        for index, (label, judgement) in enumerate(record.parts):
+            if not judgement.cause and judgement.stamp_ns is not None:
+                source = of_kind.setdefault(label, _Source(joiner()))
+                source.add(entry, index, judgement.stamp_ns, to_cover(judgement))
         if seen[kind] >= counts.get(kind, 0):
-            source.decided(source.joiner.flush())
+            _flush(of_kind.values())
         if len(queue) > MOST_QUEUED:
             head = queue[0].record
-            late = sources[head.topic, head.msgtype]
-            late.decided(late.joiner.flush())
+            _flush(sources[head.topic, head.msgtype].values())
         while queue and not queue[0].waits:
             done = queue.popleft()
-            yield done.record, done.cover
-    for source in sources.values():
-        source.decided(source.joiner.flush())
+            yield done.record, done.covers
+    for of_kind in sources.values():
+        _flush(of_kind.values())
     while queue:
         done = queue.popleft()
-        yield done.record, done.cover
+        yield done.record, done.covers
+
+
+def _flush(sources: Iterable[_Source]) -> None:
+    for source in sources:
+        source.flush()

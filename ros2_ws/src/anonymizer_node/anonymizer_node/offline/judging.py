@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,12 @@ from queue import SimpleQueue
 from types import TracebackType
 
 from anonymizer_node.core.pipeline import Pipeline
-from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.formats.bags import BagMessage, BagReader, Place
+from anonymizer_node.offline.inside import judge_inside
+from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.messages import MessageCodec
-from anonymizer_node.offline.records import Record, digest_of
-from anonymizer_node.offline.sidecar import Place, Sidecar
+from anonymizer_node.offline.records import Part, Record, digest_of
+from anonymizer_node.offline.sidecar import LineEnd, Sidecar
 from anonymizer_node.offline.stages import in_order
 
 AHEAD = 2
@@ -30,20 +32,24 @@ class Judging:
     def __init__(
         self,
         source: Path,
-        wanted: Collection[tuple[str, str]],
+        wanted: Mapping[Kind, Sequence[Place]],
         pipelines: Sequence[Pipeline],
         sidecar: Sidecar,
+        scratch: Path | None = None,
     ) -> None:
         """Nothing is begun yet.
 
         Args:
             source: The bag.
-            wanted: Names and types of the topics to judge.
+            wanted: The topics to judge, and where images are inside their messages; () if they
+                are images themselves.
             pipelines: As many frames are judged at a time; each has detectors of its own.
             sidecar: Gets the records; if it has them all already there is nothing to do.
+            scratch: See `BagReader`.
         """
         self._source = source
         self._wanted = wanted
+        self._scratch = scratch
         self._workers = len(pipelines)
         self._free: SimpleQueue[Pipeline] = SimpleQueue()
         for pipeline in pipelines:
@@ -69,7 +75,7 @@ class Judging:
 
     def _run(self) -> None:
         try:
-            with BagReader(self._source) as reader:
+            with BagReader(self._source, self._scratch) as reader:
 
                 def judged(message: BagMessage) -> Record:
                     return self._judged(reader, message)
@@ -86,7 +92,7 @@ class Judging:
 
     def _unjudged(self, reader: BagReader) -> Iterator[BagMessage]:
         """The images, without those that an earlier run has judged already."""
-        earlier: Iterator[tuple[Record, Place]] | None = self._sidecar.earlier()
+        earlier: Iterator[tuple[Record, LineEnd]] | None = self._sidecar.earlier()
         for message in reader.messages():
             if self._stop.is_set():
                 return
@@ -103,15 +109,18 @@ class Judging:
 
     def _judged(self, reader: BagReader, message: BagMessage) -> Record:
         topic = message.topic
+        places = self._wanted[topic.name, topic.msgtype]
         pipeline = self._free.get()
         try:
-            codec = MessageCodec(reader, topic.msgtype)
-            judgement = pipeline.judge(message.data, codec, topic.name)
+            if places:
+                parts = judge_inside(pipeline, reader, message, places)
+            else:
+                codec = MessageCodec(reader, topic.msgtype)
+                judgement = pipeline.judge(message.data, codec, topic.name)
+                parts = (Part('', replace(judgement, stamp_ns=codec.stamp)),)
         finally:
             self._free.put(pipeline)
-        judgement = replace(judgement, stamp_ns=codec.stamp)
-        digest = digest_of(message.data)
-        return Record(topic.name, topic.msgtype, message.time_ns, digest, judgement)
+        return Record(topic.name, topic.msgtype, message.time_ns, digest_of(message.data), parts)
 
 
 def is_of(record: Record, message: BagMessage) -> bool:

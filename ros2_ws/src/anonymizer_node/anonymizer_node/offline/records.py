@@ -11,22 +11,34 @@ import numpy as np
 from anonymizer_node.core.datatypes import Detections, Judgement
 
 
+class Part(NamedTuple):
+    """One image in a message.
+
+    Attributes:
+        label: Such as 'views[2].image'; '' if the message itself is the image.
+        judgement: Of it.
+    """
+
+    label: str
+    judgement: Judgement
+
+
 class Record(NamedTuple):
-    """One image message, and what the detectors saw in it.
+    """One message with images, and what the detectors saw in them.
 
     Attributes:
         topic: Name.
         msgtype: Such as 'sensor_msgs/msg/Image'.
         time_ns: When it was received, nanoseconds.
         digest: Of its bytes, see `digest_of`.
-        judgement: Of its frame.
+        parts: Its images; of a message that can't be read one without a label, which failed.
     """
 
     topic: str
     msgtype: str
     time_ns: int
     digest: str
-    judgement: Judgement
+    parts: tuple[Part, ...]
 
 
 def digest_of(data: bytes | bytearray | memoryview) -> str:
@@ -36,12 +48,43 @@ def digest_of(data: bytes | bytearray | memoryview) -> str:
 
 def as_json(record: Record) -> dict[str, Any]:
     """A record as JSON can hold it. Every float is exactly the one it was."""
-    judgement = record.judgement
     return {
         'topic': record.topic,
         'type': record.msgtype,
         'time_ns': record.time_ns,
         'sha256': record.digest,
+        'images': [_part_as_json(part) for part in record.parts],
+    }
+
+
+def from_json(value: Any, names: Sequence[Sequence[str]]) -> Record:
+    """The record that JSON holds.
+
+    Args:
+        value: That `as_json` made.
+        names: Class names of each detector.
+
+    Raises:
+        ValueError, KeyError, TypeError, DetectorError: If it is none.
+    """
+    return Record(
+        str(value['topic']),
+        str(value['type']),
+        int(value['time_ns']),
+        str(value['sha256']),
+        tuple(_part_from_json(part, names) for part in value['images']),
+    )
+
+
+def failed(record: Record, cause: str) -> bool:
+    """Whether an image wasn't judged for a cause."""
+    return any(part.judgement.cause == cause for part in record.parts)
+
+
+def _part_as_json(part: Part) -> dict[str, Any]:
+    judgement = part.judgement
+    return {
+        'label': part.label,
         'width': judgement.width,
         'height': judgement.height,
         'stamp_ns': judgement.stamp_ns,
@@ -58,16 +101,7 @@ def as_json(record: Record) -> dict[str, Any]:
     }
 
 
-def from_json(value: Any, names: Sequence[Sequence[str]]) -> Record:
-    """The record that JSON holds.
-
-    Args:
-        value: That `as_json` made.
-        names: Class names of each detector.
-
-    Raises:
-        ValueError, KeyError, TypeError, DetectorError: If it is none.
-    """
+def _part_from_json(value: Any, names: Sequence[Sequence[str]]) -> Part:
     found = tuple(
         Detections(
             np.array(item['xyxy'], np.float32).reshape(-1, 4),
@@ -88,10 +122,4 @@ def from_json(value: Any, names: Sequence[Sequence[str]]) -> Record:
     )
     if not judgement.cause and (stamp_ns is None or judgement.width < 1 or judgement.height < 1):
         raise ValueError('A judged frame has a size and a time.')
-    return Record(
-        str(value['topic']),
-        str(value['type']),
-        int(value['time_ns']),
-        str(value['sha256']),
-        judgement,
-    )
+    return Part(str(value['label']), judgement)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Cover, Outcome
 from anonymizer_node.core.errors import DetectorError, FrameError
@@ -15,6 +15,7 @@ from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.formats.image_codecs import stamp_ns
 from anonymizer_node.offline import clouds
 from anonymizer_node.offline.in_step import InStep, Step
+from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
@@ -36,32 +37,30 @@ class Work(NamedTuple):
     Attributes:
         message: As read.
         record: Of an image: what was detected in it.
-        cover: Of an image that was judged: what is to be covered in it.
+        covers: What is to be covered in each of its images; None where one wasn't judged.
         twin: Of an image that follows a colour topic: what is known of that.
     """
 
     message: BagMessage
     record: Record | None = None
-    cover: Cover | None = None
+    covers: Sequence[Cover | None] = ()
     twin: Twin | None = None
 
 
 class Done(NamedTuple):
-    """A message as it is to be written, or None, and what became of it.
+    """What became of a message.
 
     Attributes:
         message: As read.
-        data: To be written; None: nothing is.
-        outcome: What became of it.
-        is_image: Whether it is an image that was to be anonymised.
-        stamp_ns: Of an image: time of its header, None if that can't be read.
+        data: As it is to be written, or None.
+        outcome: In one word, and more.
+        lines: What is to be said of each image in it.
     """
 
     message: BagMessage
     data: bytes | bytearray | None
     outcome: Outcome
-    is_image: bool = False
-    stamp_ns: int | None = None
+    lines: Sequence[Mapping[str, Any]] = ()
 
 
 class Redacting:
@@ -114,25 +113,26 @@ class Redacting:
     def _step(self, work: Work) -> Step:
         message = work.message
         planned = self._plans[message.topic.key]
-        stamp_ns = self._stamp_ns(message) if planned.twin else None
         return Step(
             message.time_ns,
             len(message.data),
             message.topic.name,
             self._seen(work),
             planned.twin,
-            stamp_ns,
+            self._stamp_ns(message) if planned.twin else None,
         )
 
     def _seen(self, work: Work) -> Seen | None:
         """What a judged frame says to its followers."""
-        judgement = None if work.record is None else work.record.judgement
-        if judgement is None or judgement.stamp_ns is None:
+        if work.record is None or len(work.record.parts) != 1 or len(work.covers) != 1:
             return None
-        if judgement.cause or work.cover is None:
+        ((_, judgement),), (cover,) = work.record.parts, work.covers
+        if judgement.stamp_ns is None:
+            return None
+        if judgement.cause or cover is None:
             return Seen(judgement.stamp_ns)
         try:
-            regions = self._pipeline.regions(judgement, work.cover)
+            regions = self._pipeline.regions(judgement, cover)
         except DetectorError:
             return Seen(judgement.stamp_ns)
         return Seen(judgement.stamp_ns, judgement.width, judgement.height, regions)
@@ -161,7 +161,7 @@ class Redacting:
                 yield Work(message)
                 continue
             # One without a record is refused below.
-            yield Work(message, *next(records, (None, None)))
+            yield Work(message, *next(records, (None, ())))
         # It waits for the first pass to end, too, and raises what that one did.
         if next(records, None) is not None:
             raise _stale(self._source)
@@ -182,41 +182,71 @@ class Redacting:
             return Done(message, message.data, Outcome('copied'))
         if work.record is None or not is_of(work.record, message):
             raise _stale(self._source)
-        outcome, data = self._redacted(message, work.record, work.cover)
+        if planned.places:
+            return self._redacted_inside(message, planned, work.record, work.covers)
+        return self._redacted(message, planned, work.record, work.covers)
+
+    def _redacted(
+        self,
+        message: BagMessage,
+        planned: TopicPlan,
+        record: Record,
+        covers: Sequence[Cover | None],
+    ) -> Done:
+        """An image."""
+        ((_, judgement),), (cover,) = record.parts, covers
+        codec = MessageCodec(self._reader, message.topic.msgtype)
+        buffer = bytearray(message.data)
+        outcome = self._pipeline.redact(buffer, codec, message.topic.name, judgement, cover)
+        data = _written(outcome, codec, message)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.
             outcome, data = Outcome('copied'), message.data
-        return Done(message, data, outcome, True, work.record.judgement.stamp_ns)
+        return Done(message, data, outcome, [line_of(outcome, judgement.stamp_ns)])
 
     def _followed(self, message: BagMessage, twin: Twin) -> Done:
+        """An image that follows a colour topic."""
         codec = MessageCodec(self._reader, message.topic.msgtype)
         outcome = self._pipeline.follow(bytearray(message.data), codec, message.topic.name, twin)
-        return Done(message, _written(outcome, codec, message), outcome, True, codec.stamp)
+        lines = [line_of(outcome, codec.stamp)]
+        return Done(message, _written(outcome, codec, message), outcome, lines)
 
-    def _redacted(
-        self, message: BagMessage, record: Record, cover: Cover | None
-    ) -> tuple[Outcome, bytes | bytearray | None]:
-        """The outcome, and the bytes to write."""
-        topic = message.topic
-        codec = MessageCodec(self._reader, topic.msgtype)
-        buffer = bytearray(message.data)
-        outcome = self._pipeline.redact(buffer, codec, topic.name, record.judgement, cover)
-        return outcome, _written(outcome, codec, message)
+    def _redacted_inside(
+        self,
+        message: BagMessage,
+        planned: TopicPlan,
+        record: Record,
+        covers: Sequence[Cover | None],
+    ) -> Done:
+        """A message of another type with images in it."""
+        processed = redact_inside(
+            self._pipeline,
+            self._reader,
+            message,
+            planned.places,
+            {
+                label: (judgement, cover)
+                for (label, judgement), cover in zip(record.parts, covers, strict=True)
+            },
+            vouched=planned.action == 'copy',
+        )
+        return Done(message, processed.data, processed.outcome, lines_of(processed))
 
 
 def is_judged(planned: TopicPlan) -> bool:
     """Whether a topic's images are judged: also where only those are copied that can't be read."""
-    return planned.action != 'drop' and readable(planned.topic) and not planned.twin
+    readable_images = readable(planned.topic) or bool(planned.places)
+    return planned.action != 'drop' and readable_images and not planned.twin
 
 
 def _written(
     outcome: Outcome, codec: MessageCodec, message: BagMessage
 ) -> bytes | bytearray | None:
     """The bytes to write of an image."""
-    if outcome.message is None:
-        return None
     if outcome.status == 'untouched':
         return message.data
+    if outcome.message is None:
+        return None
     return codec.serialised(outcome.message, message.data)
 
 

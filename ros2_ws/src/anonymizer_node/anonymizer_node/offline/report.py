@@ -9,18 +9,12 @@ from typing import Any
 
 from anonymizer_node import __version__
 from anonymizer_node.core.datatypes import STATUSES, Outcome
-from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline.plan import TopicPlan
 
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 ENDINGS = ('copied', *STATUSES)
 """What can become of a message."""
-
-MCAP_NOTE = (
-    'Of the MCAP file its publish times, sequence numbers, chunk compression, attachments and '
-    'metadata records are not carried over.'
-)
 
 
 @dataclass
@@ -80,6 +74,7 @@ class BagReport:
         models: name, sha256, family (and how it was told) and provider of each detector.
         settings: In force.
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
+        losses: What of the bag as a whole was lost unasked.
         notes: What isn't as it was in the source, of the bag as a whole.
     """
 
@@ -87,12 +82,13 @@ class BagReport:
     models: list[dict[str, str]]
     settings: dict[str, Any]
     topics: dict[str, TopicReport] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether all was read, every frame came through and no topic was left out unasked."""
-        return not any(
+        """Whether all was read, every frame came through and nothing was left out unasked."""
+        return not self.losses and not any(
             topic.causes
             or topic.missing
             or (topic.action == 'drop' and not topic.asked and topic.count)
@@ -108,6 +104,7 @@ class BagReport:
             'clean': self.clean,
             'models': self.models,
             'settings': self.settings,
+            'losses': self.losses,
             'notes': self.notes,
             'topics': {
                 name: {
@@ -130,7 +127,6 @@ class BagReport:
 
 
 def begun(
-    reader: BagReader,
     plans: Sequence[TopicPlan],
     source: str,
     models: list[dict[str, str]],
@@ -138,12 +134,6 @@ def begun(
 ) -> tuple[BagReport, dict[int, TopicReport]]:
     """The report of a run that begins, and the entries in it by `Topic.key`."""
     report = BagReport(source, models, settings)
-    if reader.compression:
-        report.notes.append(
-            f'The source is compressed ({reader.compression} mode); the target is not.'
-        )
-    if reader.storage == 'mcap':
-        report.notes.append(MCAP_NOTE)
     entries: dict[int, TopicReport] = {}
     for item in plans:
         name, msgtype = item.topic.name, item.topic.msgtype

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
-from anonymizer_node.offline.records import Record, as_json, from_json
+from anonymizer_node.offline.records import Record, as_json, failed, from_json
 
 try:
     import fcntl
@@ -39,7 +39,7 @@ class StaleError(InputError):
     """The records are not of the messages that the bag holds now."""
 
 
-class Place(NamedTuple):
+class LineEnd(NamedTuple):
     """The end of a line: bytes up to there, and the digest of the line."""
 
     end: int
@@ -71,7 +71,7 @@ class Sidecar:
         self._kept = folder is not None
         self._file: FileIO
         self._changed = threading.Condition()
-        self._start = self._ready = Place(0, START)
+        self._start = self._ready = LineEnd(0, START)
         self._earlier = 0
         self._retry = self._done = False
         self._error: BaseException | None = None
@@ -99,14 +99,14 @@ class Sidecar:
     ) -> None:
         self._file.close()
 
-    def earlier(self) -> Iterator[tuple[Record, Place]]:
+    def earlier(self) -> Iterator[tuple[Record, LineEnd]]:
         """The records that an unfinished run left; each is used only once it is confirmed."""
         place = self._start
         for line, behind in self._lines(self._start, self._earlier):
             yield from_json(unlink(place.digest, line)[0], self.names), behind
             place = behind
 
-    def confirm(self, place: Place) -> None:
+    def confirm(self, place: LineEnd) -> None:
         """The next of the earlier records, which ends there, is of the message that is there."""
         self._advance(place)
 
@@ -116,7 +116,7 @@ class Sidecar:
         Raises:
             InputError: If there is no room for it.
         """
-        self._retry = self._retry or record.judgement.cause == 'detector'
+        self._retry = self._retry or failed(record, 'detector')
         self._write(as_json(record))
 
     def complete(self) -> None:
@@ -176,7 +176,7 @@ class Sidecar:
             self._file = self._path(COMPLETE).open('rb', buffering=0)
             end, complete = self._trusted()
             if complete:
-                self._ready = Place(end, START)
+                self._ready = LineEnd(end, START)
                 self.was_complete = self._done = True
                 return
             self._file.close()
@@ -206,7 +206,7 @@ class Sidecar:
 
         A record of a detector that failed, and what is behind it, isn't trusted.
         """
-        place, size = Place(0, START), os.fstat(self._file.fileno()).st_size
+        place, size = LineEnd(0, START), os.fstat(self._file.fileno()).st_size
         try:
             for line, behind in self._lines(place, size):
                 value, digest = unlink(place.digest, line)
@@ -216,14 +216,14 @@ class Sidecar:
                     if value != self._header:
                         return 0, False
                     self._start = behind
-                elif from_json(value, self.names).judgement.cause == 'detector':
+                elif failed(from_json(value, self.names), 'detector'):
                     break
-                place = Place(behind.end, digest)
+                place = LineEnd(behind.end, digest)
         except _UNREADABLE:
             pass
         return place.end, False
 
-    def _lines(self, place: Place, end: int) -> Iterator[tuple[bytes, Place]]:
+    def _lines(self, place: LineEnd, end: int) -> Iterator[tuple[bytes, LineEnd]]:
         """The whole lines from a place to an end, and where each ends."""
         at, rest = place.end, b''
         while at < end:
@@ -237,7 +237,7 @@ class Sidecar:
             begin = at - len(rest) - sum(len(line) + 1 for line in lines)
             for line in lines:
                 begin += len(line) + 1
-                yield line + b'\n', Place(begin, _digest_in(line))
+                yield line + b'\n', LineEnd(begin, _digest_in(line))
 
     def _write(self, value: Any, advance: bool = True) -> None:
         line, digest = link(self._ready.digest, value)
@@ -255,7 +255,7 @@ class Sidecar:
             ) from error
         if advance:
             self._earlier = self._ready.end + len(line)
-            self._advance(Place(self._ready.end + len(line), digest))
+            self._advance(LineEnd(self._ready.end + len(line), digest))
 
     def _cut(self) -> None:
         """Take away what wasn't confirmed."""
@@ -263,7 +263,7 @@ class Sidecar:
             self._file.truncate(self._ready.end)
             self._earlier = self._ready.end
 
-    def _advance(self, place: Place) -> None:
+    def _advance(self, place: LineEnd) -> None:
         with self._changed:
             self._ready = place
             self._changed.notify_all()

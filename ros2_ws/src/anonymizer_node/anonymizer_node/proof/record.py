@@ -39,6 +39,8 @@ class FrameRecord(NamedTuple):
         cause: Why it was dropped or blacked out.
         note: How it was done, if there is something to know; None if the record doesn't say.
         msgtype: Such as 'sensor_msgs/msg/Image'; '' if the record doesn't say.
+        position: Of the message among those of its topic.
+        image: Which of the images in the message; None if the message is one.
     """
 
     topic: str
@@ -49,6 +51,8 @@ class FrameRecord(NamedTuple):
     cause: str = ''
     note: str | None = None
     msgtype: str = ''
+    position: int = -1
+    image: str | None = None
 
 
 @dataclass
@@ -172,10 +176,14 @@ def _add(record: Record, number: int, line: str) -> None:
             str(entry.get('cause', '')),
             entry.get('note'),
             str(entry.get('type', '')),
+            int(entry.get('index', -1)),
+            None if entry.get('image') is None else str(entry['image']),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
         return
-    if frame.status not in STATUSES:
+    # An image inside a message that its owner wants copied, where it can't be read.
+    copied = frame.image is not None and frame.status == 'copied'
+    if frame.status not in STATUSES and not copied:
         record.problems.append(f'{REGIONS_NAME}, line {number}: status {frame.status!r} is unknown')
     record.frames.setdefault(frame.topic, []).append(frame)
