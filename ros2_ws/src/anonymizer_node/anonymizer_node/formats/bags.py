@@ -192,18 +192,6 @@ class BagReader:
         except Exception as error:  # As in __enter__: these bytes may be anything.
             raise FrameError(f'A message is no readable {msgtype}: {error}') from error
 
-    def teach(self, definitions: Mapping[str, str]) -> None:
-        """Make types known that the recording doesn't define: Humble's .db3 define none.
-
-        Args:
-            definitions: Type -> text of its message definition.
-        """
-        unknown: dict[str, Any] = {}
-        for msgtype, text in definitions.items():
-            if msgtype not in self.types.fielddefs:
-                unknown.update(get_types_from_msg(text, msgtype))
-        self.types.register(unknown)
-
     def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:
         """A message to CDR, in the byte order of the message that it was made from."""
         return bytes(self.types.serialize_cdr(message, msgtype, little_endian=bool(like[1])))
@@ -215,6 +203,18 @@ class BagReader:
             return list(_leaves(msgtype, fields))
         except (KeyError, RecursionError):  # The latter of a type that holds itself.
             return None
+
+    def teach(self, definitions: Mapping[str, str]) -> None:
+        """Make types known that the recording doesn't define: Humble's .db3 define none.
+
+        Args:
+            definitions: Type -> text of its message definition.
+        """
+        unknown: dict[str, Any] = {}
+        for msgtype, text in definitions.items():
+            if msgtype not in self.types.fielddefs:
+                unknown.update(get_types_from_msg(text, msgtype))
+        self.types.register(unknown)
 
     def _describe(self, reader: Reader) -> None:
         self.types = _typestore(
