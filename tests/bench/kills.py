@@ -128,6 +128,7 @@ def torture(place: Path, name: str, kills: int, frames: int, chance: random.Rand
         assert listing(place / 'in') == before, 'the source has changed'
         left = [item for item in out.iterdir() if item != target]
         assert all(item.name.startswith('.run.part-') for item in left), left
+        # One for the target, and one for each reader of compressed files.
         assert len(left) <= 3, f'what earlier runs left was not taken away: {left}'
         seen['killed at work' if working else 'done before the kill'] += 1
         seen['left something behind'] += bool(left)

@@ -46,7 +46,6 @@ def test_a_truncated_mcap_is_read_up_to_the_break_wherever_that_is(tmp_path, com
 
 
 def test_a_message_that_is_cut_in_two_is_not_read_as_one(tmp_path):
-    """The mcap library hands out the half of it that is there."""
     whole = mcap_file(tmp_path / 'in.mcap', ['a', 'b' * 1000], use_chunking=False).read_bytes()
     (tmp_path / 'cut.mcap').write_bytes(whole[: whole.index(b'b' * 1000) + 500])
     assert opened(tmp_path / 'cut.mcap')[0] == ['a']

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sqlite3
 import stat
 
 import pytest
@@ -38,6 +39,21 @@ def test_names_that_mean_something_to_sqlite_are_only_names(tmp_path, storage):
     for name in ('what?mode=rw', '100%25', 'a#b', 'ein Täg', "it's; --"):
         path = split_bag(tmp_path / 'in' / name, [['a'], ['b']], storage)
         assert texts_of(path) == ['a', 'b']
+
+
+def test_a_file_in_write_ahead_mode_stays_alone(tmp_path):
+    """SQLite makes files beside such a one even where it only reads."""
+    path = split_bag(tmp_path / 'in', [['a'], ['b']], 'sqlite3')
+    for file in path.glob('*.db3'):
+        database = sqlite3.connect(file)
+        assert database.execute('PRAGMA journal_mode=WAL').fetchone() == ('wal',)
+        database.close()
+    before = listing(tmp_path)
+    with BagReader(path) as reader:
+        for _ in reader.messages():
+            assert listing(tmp_path) == before
+        assert reader.losses == []
+    assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize('storage', STORAGES)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from samples.bags import STRING, digest
@@ -96,6 +97,40 @@ def test_what_is_not_ours_stays(tmp_path, kind):
     before = digest(tmp_path)
     assert sweep(place) == []
     assert digest(tmp_path) == before
+
+
+def test_a_folder_that_is_empty_yet_or_again_is_taken_away(tmp_path):
+    """Its run was killed right after making it, or right before it was gone."""
+    (tmp_path / '.bag.part-abc_1234').mkdir()
+    (tmp_path / '.bag.part-theirs').mkdir()
+    assert [item.name for item in sweep(tmp_path)] == ['.bag.part-abc_1234']
+    assert [item.name for item in tmp_path.iterdir()] == ['.bag.part-theirs']
+
+
+def test_a_run_killed_while_it_takes_its_folder_away_leaves_what_the_next_one_knows(
+    tmp_path, monkeypatch
+):
+    made = Staging(tmp_path, 'bag')
+    for name in ('a.mcap', 'z.mcap'):
+        (made.folder / name).write_bytes(b'raw')
+    (made.folder / 'bag').mkdir()
+    gone = []
+    whole = Path.unlink
+
+    def killed(path, missing_ok=False):
+        gone.append(path.name)
+        if len(gone) == 2:
+            raise KeyboardInterrupt
+        whole(path, missing_ok)
+
+    monkeypatch.setattr(Path, 'unlink', killed)
+    with pytest.raises(KeyboardInterrupt):
+        made.close()
+    monkeypatch.undo()
+    os.close(made._lock)  # As the end of its process does.
+    assert (made.folder / LOCK_NAME).is_file()
+    assert sweep(tmp_path) == [made.folder]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):

@@ -114,6 +114,11 @@ def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
             f'follow names {name!r}, which is not anonymised as an image ({planned.reason}); name '
             'image topics that are.'
         )
+    if planned.places:
+        raise ConfigError(
+            f'follow names {name!r}, whose images are inside messages of type '
+            f'{planned.topic.msgtype}; name topics of images.'
+        )
     if name not in twins:
         return planned
     reason = f'images that follow {twins[name]}'

@@ -113,18 +113,19 @@ class Redacting:
     def _step(self, work: Work) -> Step:
         message = work.message
         planned = self._plans[message.topic.key]
+        stamp_ns = self._stamp_ns(message) if planned.twin else None
         return Step(
             message.time_ns,
             len(message.data),
             message.topic.name,
             self._seen(work),
             planned.twin,
-            self._stamp_ns(message) if planned.twin else None,
+            stamp_ns,
         )
 
     def _seen(self, work: Work) -> Seen | None:
         """What a judged frame says to its followers."""
-        if work.record is None or len(work.record.parts) != 1 or len(work.covers) != 1:
+        if work.record is None or len(work.record.parts) != 1:
             return None
         ((_, judgement),), (cover,) = work.record.parts, work.covers
         if judgement.stamp_ns is None:
@@ -204,13 +205,6 @@ class Redacting:
             outcome, data = Outcome('copied'), message.data
         return Done(message, data, outcome, [line_of(outcome, judgement.stamp_ns)])
 
-    def _followed(self, message: BagMessage, twin: Twin) -> Done:
-        """An image that follows a colour topic."""
-        codec = MessageCodec(self._reader, message.topic.msgtype)
-        outcome = self._pipeline.follow(bytearray(message.data), codec, message.topic.name, twin)
-        lines = [line_of(outcome, codec.stamp)]
-        return Done(message, _written(outcome, codec, message), outcome, lines)
-
     def _redacted_inside(
         self,
         message: BagMessage,
@@ -232,21 +226,28 @@ class Redacting:
         )
         return Done(message, processed.data, processed.outcome, lines_of(processed))
 
+    def _followed(self, message: BagMessage, twin: Twin) -> Done:
+        """An image that follows a colour topic."""
+        codec = MessageCodec(self._reader, message.topic.msgtype)
+        outcome = self._pipeline.follow(bytearray(message.data), codec, message.topic.name, twin)
+        data = _written(outcome, codec, message)
+        return Done(message, data, outcome, [line_of(outcome, codec.stamp)])
+
 
 def is_judged(planned: TopicPlan) -> bool:
     """Whether a topic's images are judged: also where only those are copied that can't be read."""
-    readable_images = readable(planned.topic) or bool(planned.places)
-    return planned.action != 'drop' and readable_images and not planned.twin
+    can_be_read = readable(planned.topic) or bool(planned.places)
+    return planned.action != 'drop' and can_be_read and not planned.twin
 
 
 def _written(
     outcome: Outcome, codec: MessageCodec, message: BagMessage
 ) -> bytes | bytearray | None:
     """The bytes to write of an image."""
-    if outcome.status == 'untouched':
-        return message.data
     if outcome.message is None:
         return None
+    if outcome.status == 'untouched':
+        return message.data
     return codec.serialised(outcome.message, message.data)
 
 

@@ -7,7 +7,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from mcap.exceptions import EndOfFile, McapError
 from mcap.reader import SeekingReader
@@ -75,7 +75,7 @@ class McapFile:
             )
             return
         with self.path.open('rb') as stream:
-            reader = SeekingReader(_exact(stream), validate_crcs=True)
+            reader = SeekingReader(stream, validate_crcs=True)
             for _, _, message in reader.iter_messages():
                 yield _stored(message)
 
@@ -111,7 +111,7 @@ class McapFile:
     def _look_up(self) -> bool:
         """Describe the file by its summary; whether it has one that leads to every message."""
         with self.path.open('rb') as stream:
-            reader = SeekingReader(_exact(stream), validate_crcs=True)
+            reader = SeekingReader(stream, validate_crcs=True)
             _check_profile(reader.get_header())
             summary = reader.get_summary()
             if summary is None or summary.statistics is None or not summary.chunk_indexes:
@@ -183,7 +183,7 @@ class McapFile:
         size = self.path.stat().st_size
         with self.path.open('rb') as stream:
             whole = 0
-            records = StreamReader(_exact(stream), emit_chunks=True, validate_crcs=False).records
+            records = StreamReader(stream, emit_chunks=True, validate_crcs=False).records
             try:
                 for record in records:
                     if isinstance(record, Chunk):
@@ -233,30 +233,6 @@ class McapFile:
                 self.told = metadata.parsed(text)
             return
         self.metadata_records.append(MetadataRecord(record.name, tuple(record.metadata.items())))
-
-
-class _Exact:
-    """A stream that gives all the bytes it is asked for, or raises.
-
-    A short answer in the middle of a message would pass for the message.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes."""
-        data = self._stream.read(size)
-        if size > 0 and len(data) != size:
-            raise EndOfFile
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _exact(stream: IO[bytes]) -> Any:
-    return _Exact(stream)
 
 
 def _tail(stream: IO[bytes]) -> bytes:

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import zstandard
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.formats.rosbag import found, metadata, ros1_file, zipped
-from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, types_of, typestore_of
+from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, typestore_of
 from anonymizer_node.formats.rosbag.mcap_file import McapFile
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
@@ -234,7 +234,7 @@ class BagReader:
         unknown: dict[str, Any] = {}
         for msgtype, text in definitions.items():
             if msgtype not in self.types.fielddefs:
-                unknown.update(types_of(msgtype, text))
+                unknown.update(get_types_from_msg(text, msgtype))
         self.types.register(unknown)
 
     def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:

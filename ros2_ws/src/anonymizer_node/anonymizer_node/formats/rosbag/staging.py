@@ -10,6 +10,7 @@ import contextlib
 import errno
 import math
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,12 +23,13 @@ except ImportError:  # On Windows: nothing is taken away there but by the run th
     fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = 'anonymizer_node.lock'
-"""Its name says whose folder it is; none other is ever taken away."""
+"""Its name says whose folder it is; no other is taken away unless it is empty."""
 
 SPARE_BYTES = 64 * 2**20
 """Left free beside what is needed: for reports, and for everybody else."""
 
 _MARK = '.part-'
+_NAMED = re.compile(r'\.part-[a-z0-9_]{8}\Z')
 _TRIES = 100
 
 
@@ -60,7 +62,7 @@ class Staging:
 
     def close(self) -> None:
         """Take the folder away, with all that is in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _take_away(self.folder)
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
@@ -72,19 +74,28 @@ def sweep(parent: Path) -> list[Path]:
     Returns:
         What was taken away.
     """
-    gone = []
+    folders: list[Path] = []
     with contextlib.suppress(OSError):
-        for folder in sorted(parent.glob(f'.*{_MARK}*')):
-            if folder.is_symlink() or not (folder / LOCK_NAME).is_file():
-                continue
+        folders = sorted(parent.glob(f'.*{_MARK}*'))
+    return [folder for folder in folders if _swept(folder)]
+
+
+def _swept(folder: Path) -> bool:
+    """Whether a folder was a dead run's and is gone."""
+    with contextlib.suppress(OSError):  # Somebody else's, who may have it.
+        if folder.is_symlink() or not folder.is_dir():
+            return False
+        if (folder / LOCK_NAME).is_file():
             lock = _locked(folder)
-            if lock is None:
-                continue
-            if lock >= 0:
-                shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None and lock >= 0:
+                _take_away(folder)
                 os.close(lock)
-                gone.append(folder)
-    return gone
+        elif _NAMED.search(folder.name):
+            # Killed right after it was made, or right before it was gone; it is only taken away if
+            # it is empty. Should its run live, it makes another one.
+            folder.rmdir()
+        return not folder.exists()
+    return False
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:
@@ -128,6 +139,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _take_away(folder: Path) -> None:
+    """Delete a folder, its lock last: killed meanwhile, it is still known for what it is."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != LOCK_NAME:
+                path.unlink(missing_ok=True)
+        (folder / LOCK_NAME).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _locked(folder: Path) -> int | None:
