@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.ros.session import heed_signals, read_line, session, spin_until
-from anonymizer_node.simulation.cameras import Camera
+from anonymizer_node.simulation.cameras import FORM, Camera
 from anonymizer_node.simulation.footage import Footage, Recording, Shot, stamped
 
 TRUTH_NAME = 'truth.json'
@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         '--camera',
         action='append',
         required=True,
-        metavar='NAME=SCENE:TRANSPORT:RATE[:reliable]',
+        metavar=FORM,
         help='May be given several times.',
     )
     top.add_argument('--seconds', type=float, default=12.0, help='How long to play.')
