@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,6 +91,24 @@ def is_solid_black(picture: Picture) -> bool:
     """Whether a whole frame shows nothing."""
     whole = Region(0, 0, picture.width, picture.height)
     return all(_is_black(whole, layer, _BLACK[picture.kind]) for layer in picture.layers)
+
+
+def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.bool_]:
+    """Where a picture is black over areas as large as anything that is obscured, (rows, columns).
+
+    Args:
+        picture: The output frame.
+        before: Its input, of the same size and kind: what hasn't changed was not obscured, such as
+            dark clothes. Without it they pass for obscured.
+    """
+    black = np.ones((picture.height, picture.width), np.bool_)
+    scale = 257 if picture.layers[0].pixels.dtype == np.uint16 else 1
+    for number, layer in enumerate(picture.layers):
+        black &= layer.pixels[:, :, : layer.colours].max(axis=2) <= _BLACK[picture.kind] * scale
+        if before is not None and number == 0:
+            black &= (layer.pixels != before.layers[0].pixels).any(axis=2)
+    kernel = np.ones((LEAST_VALUE_PX, LEAST_VALUE_PX), np.uint8)
+    return np.asarray(cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, kernel), np.bool_)
 
 
 class _Drawn(NamedTuple):

@@ -294,6 +294,6 @@ def _truth(people: Sequence[tuple[str, float, Mask]]) -> tuple[TruePerson, ...]:
         if len(rows):
             x0, x1 = float(columns[0]), float(columns[-1] + 1)
             y0, y1 = float(rows[0]), float(rows[-1] + 1)
-            visible = min(1.0, np.count_nonzero(mask) / area)
+            visible = float(min(1.0, np.count_nonzero(mask) / area))
             truth.append(TruePerson((x0, y0, x1, y1), visible, name))
     return tuple(truth)
