@@ -210,11 +210,10 @@ def _checked(node: Node, executor: Executor, checker: LeakChecker, file: str) ->
         spin_until(executor, lambda: False, LAST_WORDS_S)
     checker.settle(rest=True)
     summary = checker.check.summary()
-    text = json.dumps(summary, indent=2)
     if file:
-        Path(file).write_text(text + '\n', encoding='utf-8')
+        Path(file).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     else:
-        print(text, flush=True)
+        print(json.dumps(summary), flush=True)
     for reason in summary['reasons']:
         node.get_logger().error(f'FAILED: {reason}.')
     if summary['passed']:
