@@ -111,6 +111,7 @@ class Scene:
         stage = STAGES[name](rng)
         self._camera = stage.camera
         self._shutter_s = stage.shutter_s
+        self._shown = min(1.0, duration_s / stage.least_s) if stage.least_s else 1.0
         self._frame_of_reference = (width / 640, height / 480)
         self._sprites = tuple(_Sprite(prop, _halvings(prop.cutout)) for prop in stage.props)
         self._shake = rng.uniform(0, 2 * np.pi, 4)
@@ -123,7 +124,7 @@ class Scene:
         """Where the camera looks at a moment, in frames."""
         share = self._share(moment)
         x, y, zoom, gain = at(self._camera, share)
-        seconds = share * self.duration_s
+        seconds = share / self._shown * self.duration_s
         # The unevenness of a floor: a robot's camera is never quite still.
         sway = np.sin(seconds * np.array([5.3, 7.9, 11.7, 6.1]) + self._shake)
         return View(x + sway[0] * 1.5 + sway[2], y + sway[1] + 0.7 * sway[3], zoom, gain)
@@ -185,7 +186,7 @@ class Scene:
         return [begin + reach * (number + 0.5) / count for number in range(count)]
 
     def _share(self, moment: float) -> float:
-        return min(1.0, max(0.0, moment / max(1, self.frames - 1)))
+        return min(1.0, max(0.0, moment / max(1, self.frames - 1))) * self._shown
 
     def _placed(
         self, sprite: _Sprite, view: View, share: float

@@ -26,8 +26,11 @@ LOOKS = 4
 """How often the camera turns in a `passage`."""
 
 FARTHEST_LOOK = 600
-"""And by how much at most, pixels of the stage. In a scene of 8 s that is up to 600 frame pixels in
-a second: with the usual lens of 60 degrees, a robot that turns as fast as people would allow."""
+"""And by how much at most, pixels of the stage."""
+
+PASSAGE_S = 8.0
+"""How long that takes at least. Its quickest turn then moves the picture by some 600 pixels of 640
+in a second, in a few seeds by 1000: with a lens of 60 degrees, a robot that turns 1 to 1.6 rad/s."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,15 @@ class Stage:
         camera: (moment, x, y, zoom, gain); x and y are the centre of the frame.
         noise: Standard deviation of the sensor's noise, grey levels.
         shutter_s: How long each frame is exposed, seconds: what moves is blurred. 0: not at all.
+        least_s: How long the whole movement takes at least, seconds: a scene that is shorter shows
+            the beginning of it, not all of it in a hurry.
     """
 
     props: tuple[Prop, ...]
     camera: Keys
     noise: float = 2.5
     shutter_s: float = 0.0
+    least_s: float = 0.0
 
 
 def workshop(rng: np.random.Generator) -> Stage:
@@ -193,7 +199,8 @@ def passage(rng: np.random.Generator) -> Stage:
     shown = (*behind, *people, *before)
     if mono:
         shown = tuple(replace(prop, cutout=props.grey(prop.cutout)) for prop in shown)
-    return Stage((_backdrop(backdrop), *shown), tuple(camera), float(rng.uniform(2, 5)), 1 / 60)
+    noise = float(rng.uniform(2, 5))
+    return Stage((_backdrop(backdrop), *shown), tuple(camera), noise, 1 / 60, PASSAGE_S)
 
 
 def _passer_by(scale: float, mono: bool, rng: np.random.Generator) -> tuple[Prop, Prop]:
