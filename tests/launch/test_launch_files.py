@@ -152,7 +152,7 @@ def test_an_argument_that_is_neither_true_nor_false_is_refused(launcher):
 
 def test_a_simulation_in_which_somebody_gets_through_fails(launcher, photographs, tmp_path):
     blind = tmp_path / 'blind.yaml'
-    blind.write_text('/**/anonymizer_node:\n  ros__parameters:\n    score_threshold: 0.99\n')
+    blind.write_text('/**/anonymizer_node:\n  ros__parameters:\n    score_threshold: 0.9\n')
     run = launcher.launch('simulation.launch.py', **SHORT, params_file=str(blind))
 
     assert run.wait() == 1, run.output

@@ -257,6 +257,18 @@ def test_what_was_under_way_before_the_first_truth_is_not_judged():
     assert play.count['unmatched'] == 1
 
 
+def test_a_first_frame_that_overtakes_its_truth_is_judged():
+    play = Play(Bounds(least_frames=1))
+    play.check.add_output(OUT, image(scene(0), stamp=Stamp(50, 7)), 1.0)
+    play.check.settle(1.1)
+    play.check.add_truth(OUT, 50 * 10**9 + 7, (ALICE,), 1.2)
+
+    play.end()
+
+    assert [leak.person.name for leak in play.leaks] == ['alice']
+    assert play.count['early'] == 0
+
+
 def test_a_frame_that_can_not_be_read_fails():
     play = Play(Bounds(least_frames=1))
     play.frame(0)

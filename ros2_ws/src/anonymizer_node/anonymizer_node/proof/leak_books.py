@@ -58,8 +58,9 @@ class Leak(NamedTuple):
 
     def __str__(self) -> str:
         x0, y0, x1, y1 = (round(side) for side in self.person.box)
+        seconds, rest = divmod(self.stamp_ns, 1_000_000_000)
         return (
-            f'{self.topic} at {self.stamp_ns / 1e9:.9f} s: {self.person.name or "a person"} at x '
+            f'{self.topic} at {seconds}.{rest:09d} s: {self.person.name or "a person"} at x '
             f'{x0} to {x1}, y {y0} to {y1} is {self.covered:.0%} covered'
         )
 

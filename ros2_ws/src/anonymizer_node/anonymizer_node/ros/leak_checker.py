@@ -38,6 +38,7 @@ NAME = 'leak_checker'
 DEPTH = 100
 LOOK_EVERY_S = 0.2
 LAST_WORDS_S = 1.0
+WATCHING = 'Watching'
 MOST_TOLD = 20
 """Leaks that are logged one by one; the summary counts them all."""
 
@@ -202,6 +203,7 @@ def _checked(node: Node, executor: Executor, checker: LeakChecker, file: str) ->
     # Not an exception from here on: it could break off a judgement.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    node.get_logger().info(f'{WATCHING}.')
     while not (stop.is_set() or checker.ended(began_s)):
         executor.spin_once(timeout_sec=WAKE_S)
         checker.settle()

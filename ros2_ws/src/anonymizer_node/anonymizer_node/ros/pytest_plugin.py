@@ -17,6 +17,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,10 @@ from typing import Any
 
 import pytest
 
-END_WITHIN_S = 60.0
+BEGIN_WITHIN_S, END_WITHIN_S = 60.0, 60.0
+LOOK_EVERY_S = 0.05
+WATCHING = 'Watching'
+"""What the checker says once it listens."""
 
 
 class Watch:
@@ -33,7 +37,7 @@ class Watch:
     def __init__(
         self, folder: Path, environment: Mapping[str, str] | None, parameters: Mapping[str, Any]
     ) -> None:
-        """Starts it.
+        """Starts it, and waits until it listens.
 
         Args:
             folder: For its verdict and its log.
@@ -53,6 +57,12 @@ class Watch:
                 stderr=subprocess.STDOUT,
             )
         self.checked = False
+        until = time.monotonic() + BEGIN_WITHIN_S
+        while WATCHING not in self.output and self._process.poll() is None:
+            if time.monotonic() > until:
+                self.end()
+                break
+            time.sleep(LOOK_EVERY_S)
 
     @property
     def output(self) -> str:

@@ -30,7 +30,7 @@ FARTHEST_LOOK = 600
 
 PASSAGE_S = 8.0
 """How long that takes at least. Its quickest turn then moves the picture by some 600 pixels of 640
-in a second, in a few seeds by 1000: with a lens of 60 degrees, a robot that turns 1 to 1.6 rad/s."""
+in a second, in a few seeds by 1000: with a lens of 60 degrees, a robot turning 1 to 1.6 rad/s."""
 
 
 @dataclass(frozen=True)
