@@ -73,9 +73,9 @@ class NodeProcess:
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def wait(self) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Its exit status; one that a crash ended says where, for the report of the test."""
-        status = self._process.wait(PATIENCE_S)
+        status = self._process.wait(timeout_s)
         if status < 0:
             print(self.output)
         return status
