@@ -18,7 +18,7 @@ import harness  # noqa: E402
 CAMERAS = ('front=passage:bgr8:15:reliable', 'rear=passage:jpeg:10:reliable')
 INPUTS = ['/front/image_raw', '/rear/image_raw/compressed']
 SECONDS = 8.0
-SEEDS = (3, 5, 7)
+SEEDS = (3, 5, 6)
 ENDED_WITHIN_S = 240.0
 
 
@@ -38,7 +38,7 @@ def simulate(world, folder, seed, seconds=SECONDS, **settings):
     node = world.start(script='', input_topics=INPUTS, **harness.reliable(*INPUTS), **settings)
     checker = start(
         world, folder, 'leak_checker',
-        topics=[f'/anonymized{name}' for name in INPUTS], least_frames=30, summary=str(summary),
+        topics=[f'/anonymized{name}' for name in INPUTS], least_frames=30, summary=str(summary), idle_seconds=3.0,
         wait_seconds=ENDED_WITHIN_S,
     )  # fmt: skip
     simulator = start(
