@@ -38,7 +38,8 @@ def simulate(world, folder, seed, seconds=SECONDS, **settings):
     node = world.start(script='', input_topics=INPUTS, **harness.reliable(*INPUTS), **settings)
     checker = start(
         world, folder, 'leak_checker',
-        topics=[f'/anonymized{name}' for name in INPUTS], least_frames=30, summary=str(summary), idle_seconds=3.0,
+        topics=[f'/anonymized{name}' for name in INPUTS], least_frames=30, summary=str(summary),
+        idle_seconds=3.0,
         wait_seconds=ENDED_WITHIN_S,
     )  # fmt: skip
     simulator = start(

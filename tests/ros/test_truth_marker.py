@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 pytest.importorskip('visualization_msgs', reason='needs visualization_msgs')
 
-from std_msgs.msg import Header  # noqa: E402
+from std_msgs.msg import Header
 
-from anonymizer_node.proof.record import MARKER  # noqa: E402
-from anonymizer_node.proof.truth import people_of  # noqa: E402
-from anonymizer_node.ros.truth import truth_marker  # noqa: E402
-from anonymizer_node.simulation.scenes import TruePerson  # noqa: E402
+from anonymizer_node.proof.record import MARKER
+from anonymizer_node.proof.truth import people_of
+from anonymizer_node.ros.truth import truth_marker
+from anonymizer_node.simulation.scenes import TruePerson
 
 PEOPLE = (
     TruePerson((1.0, 2.0, 30.0, 40.0), 0.25, 'one'),
