@@ -30,6 +30,7 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit, OnProcessStart
 from launch.events import matches_action
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
@@ -133,7 +134,8 @@ class Supervisor:
         if self._required:
             # What is raised in a launch ends it, and is its exit status.
             raise RuntimeError(f'anonymizer_node {what}.')
-        return [LogInfo(msg=f'[ERROR] anonymizer_node {what}. Nothing is anonymised.')]
+        get_logger('anonymizer.launch').error(f'anonymizer_node {what}. Nothing is anonymised.')
+        return []
 
     def _ask(self, transition: int) -> EmitEvent:
         return EmitEvent(
