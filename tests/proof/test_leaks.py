@@ -164,6 +164,22 @@ def test_jpegs_are_judged():
         assert play.end()['passed'] == hidden
 
 
+def test_black_is_found_by_its_look_in_encodings_whose_black_is_not_zero():
+    luma = scene(0)[:, :, :1]
+    pixels = np.concatenate([luma, np.full_like(luma, 90)], axis=2)  # yuv422_yuy2: Y, U or V.
+    for hidden in (True, False):
+        after = pixels.copy()
+        x0, y0, x1, y1 = PERSON
+        if hidden:
+            after[y0:y1, x0:x1] = (16, 128)
+        message = image(scene(0), stamp=Stamp(50, 7))
+        message.encoding, message.step, message.data = 'yuv422_yuy2', 192, bytearray(after)
+        play = Play(Bounds(least_frames=1), with_inputs=False, with_regions=False)
+        play.check.add_truth(OUT, 50 * 10**9 + 7, (ALICE,), 1.0)
+        play.check.add_output(OUT, message, 1.0)
+        assert play.end()['passed'] == hidden, play.check.reasons()
+
+
 def test_dark_clothes_pass_for_black_only_where_the_input_is_unknown():
     pixels = scene(0)
     x0, y0, x1, y1 = PERSON
@@ -274,13 +290,13 @@ def test_a_frame_that_can_not_be_read_fails():
     play.frame(0)
     play.check.add_truth(OUT, 51 * 10**9 + 7, (ALICE,), play.now_s)
     broken = image(scene(1), stamp=Stamp(51, 7))
-    broken.encoding = 'yuv422'
+    broken.encoding = '16SC9'
     play.check.add_output(OUT, broken, play.now_s)
 
     reasons = play.end()['reasons']
 
     assert len(reasons) == 1
-    assert "1 frames can not be judged: an image of encoding 'yuv422'" in reasons[0]
+    assert "1 frames can not be judged: an image of encoding '16SC9'" in reasons[0]
 
 
 def test_small_and_hardly_visible_people_are_counted_and_not_asked_for():

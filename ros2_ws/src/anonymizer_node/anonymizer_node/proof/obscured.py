@@ -102,11 +102,10 @@ def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.b
             dark clothes. Without it they pass for obscured.
     """
     black = np.ones((picture.height, picture.width), np.bool_)
-    scale = 257 if picture.layers[0].pixels.dtype == np.uint16 else 1
-    for number, layer in enumerate(picture.layers):
-        black &= layer.pixels[:, :, : layer.colours].max(axis=2) <= _BLACK[picture.kind] * scale
-        if before is not None and number == 0:
-            black &= (layer.pixels != before.layers[0].pixels).any(axis=2)
+    for layer in picture.layers:
+        black &= _dark(layer, _BLACK[picture.kind])
+    if before is not None:
+        black &= (picture.layers[0].pixels != before.layers[0].pixels).any(axis=2)
     kernel = np.ones((LEAST_VALUE_PX, LEAST_VALUE_PX), np.uint8)
     return np.asarray(cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, kernel), np.bool_)
 
@@ -162,6 +161,16 @@ def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     alpha, colours = patch[:, :, layer.colours :], patch[:, :, : layer.colours]
     dark = ((colours >= least) & (colours <= most)).all()
     return bool(dark and (alpha == alpha[:1, :1]).all())
+
+
+def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
+    """Which pixels show nothing, (rows, columns). Alpha isn't looked at."""
+    if layer.metres:
+        metres = np.ascontiguousarray(layer.pixels).view(np.float32)
+        return np.asarray(np.isnan(metres).all(axis=2), np.bool_)
+    least, most = layer.black or (0, brightest)
+    colours = layer.pixels[:, :, : layer.colours]
+    return np.asarray(((colours >= least) & (colours <= most)).all(axis=2), np.bool_)
 
 
 def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> float:
