@@ -30,8 +30,9 @@ def generate_test_description():
 
 
 class TestWhileItRuns(unittest.TestCase):
-    def test_the_checker_comes_to_its_verdict(self, proc_output):
+    def test_the_checker_comes_to_its_verdict(self, proc_info, proc_output):
         proc_output.assertWaitFor('PASSED', timeout=PATIENCE_S)
+        proc_info.assertWaitForShutdown(process='leak_checker', timeout=PATIENCE_S)
 
 
 @launch_testing.post_shutdown_test()

@@ -210,6 +210,9 @@ def _checked(node: Node, executor: Executor, checker: LeakChecker, file: str) ->
     if stop.is_set():
         # What belongs to the last frames is still under way.
         spin_until(executor, lambda: False, LAST_WORDS_S)
+    # A signal that comes from here on would spoil the exit status, which is the verdict.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     checker.settle(rest=True)
     summary = checker.check.summary()
     if file:
