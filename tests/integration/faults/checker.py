@@ -34,6 +34,7 @@ ALIKE_SMALL = 0.75
 
 LEAST_PIXELS = 100
 RUN_PX = 8
+ZERO_IS_BLACK = ('bgr8', 'rgb8', 'bgra8', 'rgba8', 'mono8', '8UC1', '8UC3')
 BLACK_JPEG = 24
 """Edges of blocks that were made black take a shade from beside them."""
 
@@ -54,6 +55,8 @@ def leaks(message: Any, shots: Sequence[Shot], blackout: bool = True) -> list[st
     own = [shot for shot in shots if shot.key == stamp(message)]
     if not own:
         found.append('It answers to no frame that was sent.')
+    # What is black in other encodings isn't all zero.
+    blackout = blackout and getattr(message, 'encoding', 'bgr8') in ZERO_IS_BLACK
     for picture in shown[:1]:
         for shot in own:
             if picture.shape[1::-1] == shot.size:

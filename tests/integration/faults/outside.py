@@ -80,6 +80,23 @@ def hangs(hall: Hall, on_failure: str) -> Row:
         return stand.row(ended=f'reported, ends with status {status}')
 
 
+def comes_back(hall: Hall, on_failure: str) -> Row:
+    """The detector comes back after so long that the node has said that it hangs."""
+    with hall.own('raw', on_failure) as stand:
+        stand.good()
+        stand.send(raw_shot('detect:waits'))
+        stand.held()
+        stand.probe.until(_reported(stand), 'the hung detector to be an error')
+        stand.gate.open()
+        stand.settle()
+        # What comes before the node has noticed may still be dropped.
+        stand.probe.until(
+            lambda: stand.probe.next_health('detector').level == b'\x00', 'the node to go on'
+        )
+        stand.good()
+        return stand.row()
+
+
 def exits(hall: Hall, on_failure: str) -> Row:
     """The detector ends its thread."""
     with hall.own('raw', on_failure) as stand:
@@ -311,6 +328,7 @@ ONE = ('drop',)
 OUTSIDE: Mapping[str, tuple[Run, tuple[str, ...]]] = {
     'detector misses somebody it had found': (missed, BOTH),
     'detector hangs': (hangs, BOTH),
+    'detector hangs and comes back': (comes_back, BOTH),
     'detector ends its thread': (exits, BOTH),
     'detector is slower than the camera': (faster, ONE),
     **{

@@ -68,6 +68,10 @@ LIES: Mapping[str, tuple[Callable[[], Shot], ...]] = {
     'encoding of more channels': (labelled(encoding='bgra8'), labelled(encoding='rgba8')),
     'encoding of fewer channels': (labelled(encoding='mono8'), labelled(encoding='8UC1')),
     'a wider picture of four channels': (labelled(encoding='bgra8', width=WIDTH * 3 // 4),),
+    'encoding of another layout': tuple(
+        labelled(encoding=name)
+        for name in ('mono16', 'bgr16', '32FC1', 'bayer_rggb8', 'yuv422', 'yuv422_yuy2', 'nv12')
+    ),
     'encoding unknown': (
         labelled(encoding='bayer_of_the_future'),
         labelled(encoding=''),
