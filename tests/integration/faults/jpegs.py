@@ -96,23 +96,23 @@ def png(change: Callable[[bytes], bytes] = lambda data: data, depth: str = '8 co
     return make
 
 
-def with_chunk(kind: bytes, content: Callable[[], bytes]) -> Callable[[bytes], bytes]:
-    def change(data: bytes) -> bytes:
-        body = kind + content()
-        whole = struct.pack('>I', len(body) - 4) + body + struct.pack('>I', zlib.crc32(body))
-        return data[:PNG_IHDR_END] + whole + data[PNG_IHDR_END:]
-
-    return change
+def in_chunk(data: bytes, small: bytes) -> bytes:
+    body = b'eXIf' + small
+    whole = struct.pack('>I', len(small)) + body + struct.pack('>I', zlib.crc32(body))
+    return data[:PNG_IHDR_END] + whole + data[PNG_IHDR_END:]
 
 
-def beside(place: Callable[[bytes, bytes], bytes], places: Any = PLACES[:1], half: int = 2) -> Make:
-    """A JPEG with a small picture of somebody put beside its own picture."""
+def beside(
+    place: Callable[[bytes, bytes], bytes], places: Any = PLACES[:1], suffix: str = '.jpg'
+) -> Make:
+    """A file with a small picture of somebody put beside its own picture."""
 
     def make() -> Shot:
         pixels = painted(places)
         other = painted(PLACES[1:2])
-        small = cv2.resize(other, (WIDTH // half, HEIGHT // half), interpolation=cv2.INTER_AREA)
-        data = place(jpeg_of(pixels, '420', 'baseline', QUALITY), jpeg_of(small, '444'))
+        small = cv2.resize(other, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+        own = jpeg_of(pixels, '420', 'baseline', QUALITY)
+        data = place(own if suffix == '.jpg' else _encoded(suffix, pixels), jpeg_of(small, '444'))
         return as_message(data, pixels, places, (secret(other, PLACES[1]),))
 
     return make
@@ -222,10 +222,12 @@ FILES: Mapping[str, tuple[Make, ...]] = {
     ),
     'PNG damaged': (png(lambda data: patched(data, len(data) // 2, b'\0' * 64)),),
     'PNG with a picture in a chunk': (
-        png(with_chunk(b'eXIf', lambda: jpeg_of(painted(PLACES[:1]), '444'))),
+        beside(in_chunk, suffix='.png'),
+        beside(in_chunk, NOBODY, '.png'),
     ),
     'PNG with a picture behind its end': (
-        png(lambda data: data + jpeg_of(painted(PLACES[:1]), '444')),
+        beside(behind, suffix='.png'),
+        beside(behind, NOBODY, '.png'),
     ),
     'another kind of file': (other('.webp'), other('.bmp'), other('.tiff')),
     'no file at all': (

@@ -13,7 +13,7 @@ from harness import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, REPOSITORY, SHUTDO
 from pictures import key, raw
 
 import faults.stand as stands
-from faults.shots import PLACES, jpeg_shot, painted, raw_shot, shot
+from faults.shots import PLACES, Shot, jpeg_shot, painted, raw_shot, shot
 from faults.stand import GOOD, KINDS, TOPICS, Hall, Row, Stand
 
 Run = Callable[[Hall, str], Row]
@@ -37,20 +37,24 @@ def _joined(rows: list[Row]) -> Row:
 def missed(hall: Hall, on_failure: str) -> Row:
     """The detector misses somebody whom it has just seen: the region must be held."""
     rows = []
-    for kind, make in GOOD.items():
-        stand = hall.stand(kind, on_failure)
-        for _ in range(hall.runs):
-            before = stand.good().message.header.stamp
-            for after_ns in (100_000_000, 400_000_000):
-                missing = make('detect:nothing')
-                # By the clock of the frames: how long the test takes must not count.
-                later_ns = before.sec * 10**9 + before.nanosec + after_ns
-                stamp = missing.message.header.stamp
-                stamp.sec, stamp.nanosec = divmod(later_ns, 10**9)
-                stand.send(missing)
-                stand.settle()
-        rows.append(stand.row())
+    for kind in KINDS:
+        with hall.own(kind, on_failure) as stand:
+            for _ in range(hall.runs):
+                before = stand.good()
+                for after_ns in (100_000_000, 400_000_000):
+                    stand.send(_later('detect:nothing', before, after_ns, kind))
+                    stand.settle()
+            rows.append(stand.row())
     return _joined(rows)
+
+
+def _later(asks: str, before: Shot, after_ns: int, kind: str = 'raw') -> Shot:
+    """A shot so much after another one by the clock of the frames: it must not count how long the
+    test takes."""
+    made = GOOD[kind](asks)
+    stamp, first = made.message.header.stamp, before.message.header.stamp
+    stamp.sec, stamp.nanosec = divmod(first.sec * 10**9 + first.nanosec + after_ns, 10**9)
+    return made
 
 
 def faster(hall: Hall, on_failure: str) -> Row:
@@ -151,13 +155,26 @@ def setting(name: str, value: Any, hall: Hall, on_failure: str, asks: str = '') 
             assert stand.probe.set_parameters(**{name: value}).successful
             stand.gate.open()
             stand.settle()
-            if name in ('method', 'strength', 'padding', 'hold_seconds'):
+            if name in ('method', 'strength', 'padding'):
                 stand.send(GOOD[kind](), blackout=name != 'method')
                 stand.settle()
             assert stand.probe.set_parameters(**{name: before}).successful
             stand.good()
         rows.append(stand.row())
     return _joined(rows)
+
+
+def hold_changes(hall: Hall, on_failure: str) -> Row:
+    """Nothing is to be held any more, while a frame is judged in which somebody is missed."""
+    with hall.own('raw', on_failure) as stand:
+        before = stand.good()
+        stand.send(_later('decode:waits,detect:nothing', before, 100_000_000))
+        stand.held()
+        assert stand.probe.set_parameters(hold_seconds=0.0).successful
+        stand.gate.open()
+        stand.settle()
+        stand.good()
+        return stand.row()
 
 
 def on_failure_changes(hall: Hall, on_failure: str) -> Row:
@@ -347,7 +364,7 @@ OUTSIDE: Mapping[str, tuple[Run, tuple[str, ...]]] = {
         ONE,
     ),
     'padding changes in the middle of a frame': (partial(setting, 'padding', 0.5), ONE),
-    'hold_seconds changes in the middle of a frame': (partial(setting, 'hold_seconds', 0.0), ONE),
+    'hold_seconds changes in the middle of a frame': (hold_changes, ONE),
     'on_failure changes in the middle of a frame': (on_failure_changes, BOTH),
     'deactivated in the middle of a frame': (partial(left, (DEACTIVATE,)), ONE),
     'cleaned up in the middle of a frame': (partial(left, (DEACTIVATE, CLEANUP)), ONE),

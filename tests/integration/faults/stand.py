@@ -229,7 +229,8 @@ class Hall:
         """A camera of the node that many faults share, ready for one."""
         if (kind, on_failure) not in self._stands:
             world, gate = self._stack.enter_context(self.world())
-            node = start(world, gate, on_failure=on_failure)
+            # Nothing is held: a region of the frame before would cover what a fault lets out.
+            node = start(world, gate, on_failure=on_failure, hold_seconds=0.0)
             for each in KINDS:
                 self._stands[each, on_failure] = Stand(world.probe, node, gate, each, on_failure)
         stand = self._stands[kind, on_failure]
