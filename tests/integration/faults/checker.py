@@ -126,6 +126,8 @@ def _at_place(picture: Any, shot: Shot, blackout: bool, raw: bool) -> list[str]:
 
 
 def _anywhere(plane: Any, shot: Shot) -> bool:
+    if plane.min() == plane.max():
+        return False
     for noise in shot.secrets:
         for at in _tiles(noise, TILE_PX, TILE_PX):
             if _matches(plane, noise[at], ALIKE):
