@@ -17,6 +17,7 @@ INSIDE: Mapping[str, str] = {
     'detector answers with nothing at all': 'detect:no_answer',
     'detector answers with 10,000 boxes': 'detect:too_many',
     'detector is out of memory': 'detect:memory',
+    'detector ends its thread': 'detect:exits',
     'redaction raises': 'redactor:raises',
     'redaction raises between two people': 'second_region:raises',
     'redaction is out of memory': 'redactor:memory',

@@ -71,7 +71,7 @@ def faster(hall: Hall, on_failure: str) -> Row:
 
 def hangs(hall: Hall, on_failure: str) -> Row:
     """The detector doesn't come back; the node says so, and is ended."""
-    with hall.own('raw', on_failure) as stand:
+    with hall.own('raw', on_failure, {'HUNG_S': '2'}) as stand:
         stand.good()
         stand.send(raw_shot('detect:waits'))
         stand.held()
@@ -86,7 +86,7 @@ def hangs(hall: Hall, on_failure: str) -> Row:
 
 def comes_back(hall: Hall, on_failure: str) -> Row:
     """The detector comes back after so long that the node has said that it hangs."""
-    with hall.own('raw', on_failure) as stand:
+    with hall.own('raw', on_failure, {'HUNG_S': '2'}) as stand:
         stand.good()
         stand.send(raw_shot('detect:waits'))
         stand.held()
@@ -99,19 +99,6 @@ def comes_back(hall: Hall, on_failure: str) -> Row:
         )
         stand.good()
         return stand.row()
-
-
-def exits(hall: Hall, on_failure: str) -> Row:
-    """The detector ends its thread."""
-    with hall.own('raw', on_failure) as stand:
-        stand.good()
-        stand.send(raw_shot('detect:exits'))
-        stand.held()
-        for _ in range(3):
-            stand.send(raw_shot())
-        stand.probe.until(_reported(stand), 'an error')
-        status = stand.node.stop(signal.SIGTERM)
-        return stand.row(ended=f'reported, ends with status {status}')
 
 
 def _reported(stand: Stand) -> Callable[[], bool]:
@@ -346,7 +333,6 @@ OUTSIDE: Mapping[str, tuple[Run, tuple[str, ...]]] = {
     'detector misses somebody it had found': (missed, BOTH),
     'detector hangs': (hangs, BOTH),
     'detector hangs and comes back': (comes_back, BOTH),
-    'detector ends its thread': (exits, BOTH),
     'detector is slower than the camera': (faster, ONE),
     **{
         f'model {change} {moment}': (partial(model, change, moment), ONE)

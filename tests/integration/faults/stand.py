@@ -239,10 +239,12 @@ class Hall:
         return stand
 
     @contextmanager
-    def own(self, kind: str, on_failure: str, **parameters: Any) -> Iterator[Stand]:
+    def own(
+        self, kind: str, on_failure: str, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Stand]:
         """A camera of a node of its own."""
         with self.world() as (world, gate):
-            node = start(world, gate, on_failure=on_failure, **parameters)
+            node = start(world, gate, environment, on_failure=on_failure)
             yield Stand(world.probe, node, gate, kind, on_failure)
             gate.open()
 

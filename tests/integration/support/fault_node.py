@@ -4,8 +4,8 @@ A frame_id such as `detect:raises,blacked_out:memory` says at which places of th
 node something happens to this frame, and what. People are found by the magenta ring around them.
 The environment may name
 
-    FAULT_GATE     a folder: who waits or exits leaves `entered` there; who waits goes on when there
-                   is `open`
+    FAULT_GATE     a folder: who `waits` leaves `entered` there, and goes on when there is `open`
+    HUNG_S         after how long a frame in work is one that hangs
     FAULT_MODELS   a folder of models: the real detector is loaded from it too, verified and run
 """
 
@@ -26,7 +26,7 @@ from anonymizer_node.detectors import registry
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS
-from anonymizer_node.ros import reporter
+from anonymizer_node.ros import intake, reporter
 from anonymizer_node.ros.main import main
 
 RING = (255, 0, 255)
@@ -55,7 +55,6 @@ def memory(place):
 
 
 def exits(place):
-    (Path(os.environ['FAULT_GATE']) / 'entered').touch()
     raise SystemExit(f'{place} gave up')
 
 
@@ -225,6 +224,8 @@ def detectors(settings):
 if __name__ == '__main__':
     # The tests wait for many reports.
     reporter.PERIOD_S = 0.05
+    # On a busy machine a frame may wait at the gate for long, which isn't the fault it shows.
+    intake.HUNG_S = float(os.environ.get('HUNG_S', '60'))
     for table, wrap in ((CODECS, FaultyCodec), (REDACTORS, faulty), (BLOCK_REDACTORS, faulty)):
         table.update({name: wrap(entry) for name, entry in table.items()})
     sys.exit(main(detector_factory=detectors))
