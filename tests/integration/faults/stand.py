@@ -202,7 +202,7 @@ def _ends(grown: Mapping[str, Any], good: int) -> str:
     if grown['blacked_out']:
         ways.append('black')
     ways += [f'dropped: {cause}' for cause in sorted(grown['by_cause'])]
-    return ', '.join(ways)
+    return ', '.join(ways) or 'covered'
 
 
 class Hall:

@@ -1,6 +1,6 @@
 """Runs every fault, and writes what came of it into docs/faults.md.
 
-    python tests/integration/faults/table.py [--only WORDS] [--runs 3]
+    python tests/integration/faults/table.py [--only WORDS] [--runs 2]
 
 Takes some minutes. The exit status is 1 if anybody was visible in anything that came out, or an
 account doesn't add up.
@@ -55,7 +55,7 @@ def write(lines: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--only', default='', help='Faults whose names hold this; nothing written.')
-    parser.add_argument('--runs', type=int, default=3, help='How often each frame is sent.')
+    parser.add_argument('--runs', type=int, default=2, help='How often each frame is sent.')
     args = parser.parse_args()
     sys.path[:0] = [
         str(HERE.parent),
