@@ -45,6 +45,10 @@ MOST_BETWEEN_S = 0.2
 """Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
 in between is seen with the next one: a step into the picture, and no more, goes unseen."""
 
+MOST_BOXES = 1000
+"""So many people are in no picture. Matching ten thousand boxes with those of the last frame takes
+gigabytes and half a minute, in which no other frame is served."""
+
 
 class Detector(Protocol):
     """What the pipeline asks of a detector."""
@@ -447,7 +451,8 @@ def _wanted(
     Raises:
         DetectorError: If a box has no size, is turned inside out or lies outside the frame, or the
             classes are not those that the detector has. Such an answer is about some other
-            picture, or in other words; taken as "nobody here" it would let this one out.
+            picture, or in other words; taken as "nobody here" it would let this one out. Also
+            if there are more than `MOST_BOXES`.
     """
     if not isinstance(detections, Detections):
         raise DetectorError(f'The detector answered with a {type(detections).__name__}.')
@@ -471,7 +476,13 @@ def _wanted(
             f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
             'one without size; the model or its family is wrong.'
         )
-    return detections.of_classes(classes)
+    wanted = detections.of_classes(classes)
+    if len(wanted) > MOST_BOXES:
+        raise DetectorError(
+            f'The detector answered with {len(wanted)} boxes to obscure; the most is {MOST_BOXES}. '
+            'Raise score_threshold; if that does not help, the model or its family is wrong.'
+        )
+    return wanted
 
 
 def _why(error: Exception, step: str) -> tuple[str, str]:
