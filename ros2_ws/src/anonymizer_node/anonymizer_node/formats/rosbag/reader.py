@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-import zstandard
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -187,13 +186,13 @@ class BagReader:
             InputError: If the recording is damaged further on.
         """
         assert self._open, 'BagReader is a context manager'
-        unpack = zstandard.ZstdDecompressor().decompress
         try:
             for number in range(len(self._paths)):
                 part = self._part(number)
                 topics = self._topics_of(part)
                 for stored in part.messages():
-                    data = unpack(stored.data) if self.compression == 'message' else stored.data
+                    packed = self.compression == 'message'
+                    data = zipped.message(stored.data) if packed else stored.data
                     yield BagMessage(
                         topics[stored.channel],
                         stored.time_ns,
@@ -249,8 +248,7 @@ class BagReader:
             self._paths = [self.path]
             if not found.is_recording(self.path):
                 raise InputError(f'its name ends in {self.path.suffix!r}')
-        elif (self.path / metadata.FILE_NAME).is_file():
-            text = (self.path / metadata.FILE_NAME).read_text(encoding='utf-8')
+        elif text := self._metadata_text():
             self._told = metadata.parsed(text)
             self._paths = [self.path / name for name in self._told.files]
             absent = [path.name for path in self._paths if not path.is_file()]
@@ -261,10 +259,16 @@ class BagReader:
             if not self._paths:
                 raise InputError(f'it holds no {metadata.FILE_NAME}, nor files of one recording')
             self.losses.append(
-                f'There is no {metadata.FILE_NAME}: the recording broke off, and what had not '
+                f'There is no {metadata.FILE_NAME}, or it is empty: the recording broke off, and '
+                'what had not '
                 'been written by then is lost.'
             )
         self.size = sum(path.stat().st_size for path in self._paths)
+
+    def _metadata_text(self) -> str:
+        """What is in metadata.yaml; '' if there is none, or nothing had been written into it."""
+        path = self.path / metadata.FILE_NAME
+        return path.read_text(encoding='utf-8').strip('\0 \r\n') if path.is_file() else ''
 
     def _describe(self) -> None:
         told = self._told
@@ -401,7 +405,7 @@ class BagReader:
         return part
 
     def _opened(self, path: Path) -> StorageFile:
-        if path.suffix == found.ROS1:
+        if path.name.endswith(found.ROS1):
             return Ros1File(path)
         if path.suffix == '.db3':
             return SqliteFile(path, self._folder, counted=self._told is None)
