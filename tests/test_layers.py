@@ -32,6 +32,8 @@ ONLY_IN = {
     'diagnostic_msgs': ('ros/',),
     'lifecycle_msgs': ('ros/',),
     'visualization_msgs': ('ros/',),
+    'vision_msgs': ('ros/',),
+    'std_srvs': ('ros/',),
     'onnxruntime': ('detectors/onnx.py', 'modelling/'),
     'onnx': ('modelling/',),
     'rosbags': ('formats/rosbag/',),

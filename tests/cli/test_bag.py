@@ -26,9 +26,9 @@ def detector(monkeypatch):
 
     def load(settings, notice):
         asked.append(settings)
-        return [BrightDetector()]
+        return [[BrightDetector()]]
 
-    monkeypatch.setattr(job, 'load_detectors', load)
+    monkeypatch.setattr(job, 'load_teams', load)
     return asked
 
 
@@ -70,14 +70,14 @@ def test_the_flags_reach_the_run(source, tmp_path, detector):
 
 def test_a_dropped_frame_is_1_and_said_with_its_reason(tmp_path, detector, capsys):
     message = image(noise(24, 32))
-    message.encoding = 'yuv422'
+    message.encoding = 'yuv410'
     source = write_bag(
         tmp_path / 'in',
         [Entry('/front', IMAGE, message, 1), Entry('/front', IMAGE, image(noise(24, 32)), 2)],
     )
     assert run(source, tmp_path / 'out') == 1
     shown = capsys.readouterr().out
-    assert "/front: 1 frames, encoding: Image encoding 'yuv422' is not supported" in shown
+    assert "/front: 1 frames, encoding: Image encoding 'yuv410' is not supported" in shown
     assert len(read_bag(tmp_path / 'out')['/front']) == 1
 
 
@@ -199,7 +199,7 @@ def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     def interrupt(settings, notice):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, 'load_detectors', interrupt)
+    monkeypatch.setattr(job, 'load_teams', interrupt)
     assert run(source, tmp_path / 'out') == 130
     assert 'nothing was written' in capsys.readouterr().err
     assert [item.name for item in tmp_path.iterdir()] == ['in']
@@ -219,10 +219,10 @@ def test_the_shipped_model_runs(source, tmp_path, capsys):
 def test_the_plan_comes_before_any_work(source, tmp_path, capsys, monkeypatch):
     def load(settings, notice):
         shown.append(capsys.readouterr().out)
-        return [BrightDetector()]
+        return [[BrightDetector()]]
 
     shown = []
-    monkeypatch.setattr(job, 'load_detectors', load)
+    monkeypatch.setattr(job, 'load_teams', load)
     assert run(source, tmp_path / 'out') == 0
     assert '/front' in shown[0]
     assert 'anonymize' in shown[0]
@@ -271,9 +271,9 @@ def loaded(monkeypatch):
 
     def load(settings, notice):
         calls.append(settings)
-        return [BrightDetector()]
+        return [[BrightDetector()]]
 
-    monkeypatch.setattr(command, 'load_detectors', load)
+    monkeypatch.setattr(command, 'load_teams', load)
     return calls
 
 

@@ -68,6 +68,7 @@ RAW_FAULTS = {
     'detector_raises': (lambda: with_corner(marked_node.RAISES), 'detector'),
     'detector_answers_nan': (lambda: with_corner(marked_node.ANSWERS_NAN), 'detector'),
     'detector_answers_outside': (lambda: with_corner(marked_node.ANSWERS_OUTSIDE), 'detector'),
+    'detector_has_no_memory': (lambda: with_corner(marked_node.NO_MEMORY), 'detector'),
     'detector_answers_nothing': (lambda: with_corner(marked_node.NO_ANSWER), 'detector'),
     'unknown_encoding': (unknown_encoding, 'encoding'),
     'lying_step': (lying_step, 'decode'),
@@ -179,26 +180,6 @@ def test_failed_frame_is_replaced_by_a_black_one_if_so_set(world):
     jpeg.publish(other_compression())
     assert probe.counted(JPEG, 'dropped: encoding', 1).level == ERROR
     assert int(probe.health(RAW).values['blacked_out']) == 1
-
-
-def test_hung_detector_is_an_error_and_nothing_gets_out(world):
-    node = world.start(input_topics=[RAW], **reliable(RAW))
-    probe = world.probe
-    link = Link(probe, Image, RAW)
-    hung = with_corner(marked_node.HANGS)
-
-    link.publish(hung)
-
-    probe.until(
-        lambda: (said := probe.health('detector')) and 'in work for' in said.message, 'an error'
-    )
-    assert probe.health('detector').level == ERROR
-    good = pictures.raw(picture())
-    link.publish(good)
-    probe.counted(RAW, 'pending', 2)
-    assert node.stop() == 0
-    probe.spin_for(0.2)
-    assert link.heard == []
 
 
 def test_newest_frame_goes_first_and_older_ones_are_counted(world):

@@ -525,7 +525,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
         Entry('/log', STRING, 'hello', 1),
         Entry('/log', STRING, 'again', 2),
     ]
-    entries[2].message.encoding = 'yuv422'
+    entries[2].message.encoding = 'yuv410'
     two = detections((0, 0, 8, 8), (20, 20, 30, 30))
     run(
         tmp_path,
@@ -549,7 +549,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
     for topic in report['topics'].values():
         assert sum(topic[status] for status in statuses) == topic['count']
     assert front['causes'] == {'encoding': 1}
-    assert 'yuv422' in front['reasons']['encoding']
+    assert 'yuv410' in front['reasons']['encoding']
     assert (front['most_people'], front['regions']) == (2, 2)
 
 
@@ -724,5 +724,5 @@ def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise TypeError('told to fail')
 
-    monkeypatch.setattr(job.json, 'dumps', fail)
+    monkeypatch.setattr(job.BagReport, 'as_dict', fail)
     refused(tmp_path, TypeError)

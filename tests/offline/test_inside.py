@@ -278,7 +278,7 @@ def test_a_disparity_in_an_encoding_that_nobody_reads_is_dropped_and_named(tmp_p
     assert not report.clean
     assert report.topics['/disparity'].causes == {'encoding': 1}
     told = json.loads((tmp_path / 'out' / REPORT_NAME).read_text())
-    assert "'32FC1'" in told['topics']['/disparity']['reasons']['encoding']
+    assert '32FC1' in told['topics']['/disparity']['reasons']['encoding']
     report = anonymize_bag(
         tmp_path / 'in',
         tmp_path / 'copy',

@@ -271,6 +271,48 @@ def test_an_action_adds_to_the_input_topics(tmp_path):
     assert [item.action for item in items.values()] == ['anonymize', 'anonymize', 'copy']
 
 
+def test_pattern_means_the_images_that_match_and_other_images_are_left_out(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/a/image', IMAGE),
+        ('/a/words', STRING),
+        ('/b/image', IMAGE),
+        ('/b/image/compressed', COMPRESSED),
+        ('/c/image', IMAGE),
+        ('/d/other', IMAGE),
+        input_topics=('/*/image', '/b/**'),
+        topic_actions=('/c/image=copy',),
+    )
+    assert {name: item.action for name, item in items.items()} == {
+        '/a/image': 'anonymize',
+        '/a/words': 'copy',
+        '/b/image': 'anonymize',
+        '/b/image/compressed': 'anonymize',
+        '/c/image': 'copy',
+        '/d/other': 'drop',
+    }
+
+
+@pytest.mark.parametrize('pattern', ['/frnt/*', '/*/words', '/a/compressedDepth*'])
+def test_pattern_that_means_no_image_is_refused_and_not_taken_for_all(tmp_path, pattern):
+    topics = (('/front/image', IMAGE), ('/a/words', STRING), ('/a/compressedDepth', COMPRESSED))
+    with pytest.raises(ConfigError) as raised:
+        planned(tmp_path, *topics, input_topics=(pattern,))
+    assert repr(pattern) in str(raised.value)
+    assert 'it has /front/image.' in str(raised.value)
+
+
+def test_pattern_for_what_its_owner_copies_is_not_taken_for_all(tmp_path):
+    with pytest.raises(ConfigError, match='matches no images'):
+        planned(
+            tmp_path,
+            ('/a/image', IMAGE),
+            ('/b/image', IMAGE),
+            input_topics=('/a/*',),
+            topic_actions=('/a/image=copy',),
+        )
+
+
 def test_the_same_topic_is_not_both_anonymised_and_copied(tmp_path):
     with pytest.raises(ConfigError, match="'/a'"):
         planned(tmp_path, ('/a', IMAGE), input_topics=('/a',), topic_actions=('/a=copy',))

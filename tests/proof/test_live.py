@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rosbags.typesys import get_types_from_msg
 from samples.bags import COMPRESSED, IMAGE, STRING, Entry, write_bag
 from samples.images import Stamp, compressed, image, noise
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.proof.coverage import coverage_of, stated_regions
+from anonymizer_node.proof.detections import DEFINITIONS, DETECTIONS
 from anonymizer_node.proof.record import MARKER
 from anonymizer_node.proof.verify import verify_bag
 
@@ -43,6 +45,25 @@ def marker(topic, stamp, regions):
         header, topic, 0, 3, 0, point(0.0, 0.0, 0.0), 2.0, colour, 0, colour, span, points, []
     )
     return types.serialize_cdr(message, MARKER).tobytes()
+
+
+def detections(topic, stamp, regions):
+    """The same as a Detection2DArray."""
+    types = BagWriter('unused').types
+    unknown = {}
+    for name, text in DEFINITIONS.items():
+        unknown.update(get_types_from_msg(text, name))
+    types.register(unknown)
+    kinds = {name.split('/')[-1]: types.types[name] for name in DEFINITIONS}
+    time = types.types['builtin_interfaces/msg/Time'](stamp.sec, stamp.nanosec)
+    header = types.types['std_msgs/msg/Header'](time, 'front_optical')
+    boxes = []
+    for x0, y0, x1, y1 in regions:
+        centre = kinds['Pose2D'](kinds['Point2D']((x0 + x1) / 2, (y0 + y1) / 2), 0.0)
+        box = kinds['BoundingBox2D'](centre, float(x1 - x0), float(y1 - y0))
+        boxes.append(kinds['Detection2D'](header, [], box, topic))
+    message = kinds['Detection2DArray'](header, boxes)
+    return types.serialize_cdr(message, DETECTIONS).tobytes()
 
 
 @dataclass
@@ -91,6 +112,40 @@ def test_clean_recording_passes(recording):
     assert verdict.topics[TOPIC].statuses == {'untouched': 3, 'anonymized': 2}
     assert verdict.topics[TOPIC].output == PREFIX + TOPIC
     assert '/chatter' not in verdict.topics
+
+
+@pytest.fixture
+def with_detections(recording):
+    """The recording of a node where vision_msgs is installed."""
+    for number, (index, _) in enumerate(STAMPS):
+        place = recording.find('/anonymizer_node/regions', number)
+        entry = recording.entries[place]
+        regions = [PERSON] if index in (1, 2) else []
+        said = detections(PREFIX + TOPIC, Stamp(50 + index, 7), regions)
+        recording.entries[place] = Entry(entry.topic, DETECTIONS, said, entry.time_ns)
+    return recording
+
+
+def test_regions_as_detections_are_read_without_vision_msgs(with_detections):
+    verdict = with_detections.verdict()
+    assert verdict.passed, [check.failures for check in verdict.checks if check.failed]
+    assert verdict.check('obscured').checked == 2
+    assert verdict.check('on-record').checked == 5
+    assert verdict.topics[TOPIC].statuses == {'untouched': 3, 'anonymized': 2}
+
+
+@pytest.mark.parametrize('number', [1, 4])
+def test_frame_of_which_no_detections_tell_is_not_on_record(with_detections, number):
+    with_detections.drop('/anonymizer_node/regions', number)
+    assert with_detections.verdict().check('on-record').failed
+
+
+def test_frame_with_people_that_is_said_to_have_none_is_found(with_detections):
+    place = with_detections.find('/anonymizer_node/regions', 1)
+    said = detections(PREFIX + TOPIC, Stamp(51, 7), [])
+    entry = with_detections.entries[place]
+    with_detections.entries[place] = Entry(entry.topic, DETECTIONS, said, entry.time_ns)
+    assert not with_detections.verdict().passed
 
 
 def test_two_bags(recording):

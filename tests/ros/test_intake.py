@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from anonymizer_node.core import following, pipeline
 from anonymizer_node.core.datatypes import Detections, Outcome, Region
-from anonymizer_node.ros.intake import INACTIVE, OVERRUN, RATE, Intake, Tally
+from anonymizer_node.ros.intake import (
+    CAUSES,
+    HUNG,
+    HUNG_S,
+    INACTIVE,
+    OVERRUN,
+    RATE,
+    Intake,
+    Tally,
+)
 
 
 class Clock:
@@ -36,6 +48,58 @@ def test_closed_intake_takes_nothing_and_counts_it(clock):
     assert intake.take() is None
     assert intake.tally().dropped == {INACTIVE: 1}
     assert intake.tally().adds_up
+
+
+def test_with_room_for_more_they_wait_in_order_and_the_oldest_goes_first(clock):
+    intake = Intake(clock, room=2)
+    intake.open()
+    assert intake.oldest is None
+    assert intake.offer('one', 0) == ''
+    clock.now_s += 0.25
+    assert intake.offer('two', 0) == ''
+    assert intake.oldest == ('one', 0.25)
+    assert intake.tally().pending == 2
+    assert intake.offer('three', 0) == OVERRUN
+    assert intake.take() == 'two'
+    assert intake.tally().pending == 2
+    intake.settle(Outcome('untouched', 'two'))
+    assert intake.take() == 'three'
+    assert intake.tally().dropped == {OVERRUN: 1}
+    assert intake.tally().adds_up
+
+
+def test_all_that_wait_are_dropped_when_it_is_closed_or_given_up(clock):
+    for end, cause in ((Intake.close, INACTIVE), (lambda it: it.give_up('stuck'), HUNG)):
+        intake = Intake(clock, room=5)
+        intake.open()
+        for name in ('one', 'two', 'three'):
+            intake.offer(name, 0)
+        end(intake)
+        assert intake.take() is None
+        assert intake.tally().dropped == {cause: 3}
+        assert intake.tally().adds_up
+
+
+def test_only_those_that_waited_too_long_are_given_up(clock):
+    intake = Intake(clock, room=5)
+    intake.open()
+    intake.offer('old', 0)
+    intake.offer('older still', 0)
+    clock.now_s += HUNG_S
+    intake.offer('new', 0)
+    clock.now_s += 0.1
+    assert intake.take() == 'new'
+    assert intake.tally().dropped == {HUNG: 2}
+
+
+def test_a_frame_that_follows_is_not_carried(clock):
+    for follows in (False, True):
+        intake = Intake(clock, follows=follows)
+        intake.open()
+        intake.offer('frame', 0)
+        intake.take()
+        intake.settle(Outcome('anonymized', 'frame', (Region(0, 0, 1, 1),)))
+        assert intake.tally().carried == (0 if follows else 1)
 
 
 def test_newest_frame_waits_and_the_older_one_is_counted(intake):
@@ -194,3 +258,76 @@ def test_frames_that_nobody_judged_are_counted_apart(intake):
     tally = intake.tally()
     assert (tally.anonymized, tally.untouched, tally.carried) == (2, 1, 2)
     assert tally.adds_up
+
+
+def test_given_up_intake_drops_what_waits_and_what_comes_until_it_resumes(intake):
+    intake.offer('waits', 0)
+    intake.give_up('It hangs.')
+    assert not intake.has_waiting
+    assert [intake.offer('comes', 0) for _ in range(100)] == [HUNG] * 100
+    tally = intake.tally()
+    assert (tally.dropped, tally.pending) == ({HUNG: 101}, 0)
+    assert (tally.failure.cause, tally.failure.reason) == (HUNG, 'It hangs.')
+    assert tally.adds_up
+    intake.resume()
+    assert intake.offer('fresh', 0) == ''
+    assert intake.take() == 'fresh'
+
+
+def test_opening_forgets_that_it_was_given_up(intake):
+    intake.give_up('It hangs.')
+    intake.close()
+    intake.open()
+    assert intake.offer('fresh', 0) == ''
+
+
+def test_frame_that_waited_too_long_is_dropped_when_its_turn_comes(intake, clock):
+    intake.offer('old', 0)
+    clock.now_s += HUNG_S
+    assert intake.take() == 'old'
+    assert not intake.overdue
+    clock.now_s += HUNG_S + 0.1
+    assert intake.overdue
+    intake.settle(Outcome('dropped', cause=HUNG))
+    intake.offer('older', 0)
+    clock.now_s += HUNG_S + 0.1
+    assert intake.take() is None
+    assert intake.busy_s() == 0.0
+    assert intake.tally().dropped == {HUNG: 2}
+    assert intake.tally().adds_up
+
+
+def test_frame_that_could_not_be_offered_came_in_and_failed(intake):
+    intake.fail('MemoryError: ')
+    tally = intake.tally()
+    assert (tally.received, tally.dropped) == (1, {'internal': 1})
+    assert tally.failure.cause == 'internal'
+    assert tally.adds_up
+
+
+def test_encoding_and_size_of_the_latest_frame_are_told(intake):
+    class Raw:
+        encoding = 'bgr8'
+
+    class Compressed:
+        format = 'jpeg'
+
+    intake.offer(Raw(), 0)
+    assert intake.tally().encoding == 'bgr8'
+    intake.offer(Compressed(), 0)
+    assert (intake.tally().encoding, intake.tally().size) == ('jpeg', (0, 0))
+    intake.take()
+    intake.settle(Outcome('untouched', 'frame', width=64, height=48))
+    assert intake.tally().size == (64, 48)
+    intake.offer(Compressed(), 0)
+    intake.take()
+    intake.settle(Outcome('dropped', cause='decode'))
+    assert intake.tally().size == (64, 48)
+
+
+def test_every_cause_of_the_pipeline_is_known():
+    source = inspect.getsource(pipeline)
+    given = set(re.findall(r"step = '(\w+)'|settings, '(\w+)', error", source))
+    of_the_node = {a or b for a, b in given} - {'unjudged'}  # In the second pass over a recording.
+    assert of_the_node == {'decode', 'detector', 'redaction', 'encoding'}
+    assert of_the_node | {following.CAUSE} < set(CAUSES)

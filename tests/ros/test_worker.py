@@ -83,3 +83,45 @@ def test_hung_client_is_reported_and_not_waited_for():
     assert not worker.stop(0.05)
     release.set()
     assert worker.stop(10)
+
+
+def test_client_that_raises_ends_nobody_s_service(served):
+    done = threading.Event()
+    raised = []
+
+    class Broken(Client):
+        def serve(self):
+            self.work -= 1
+            raised.append(self.name)
+            raise SystemExit('not even this')
+
+    def note(name):
+        served.append(name)
+        if len(served) == 2:
+            done.set()
+
+    worker = Worker([Broken('a', note, 2), Client('b', note, 2)])
+    run_until(worker, done)
+    assert raised == ['a', 'a']
+    assert served == ['b', 'b']
+    assert worker.mishap == 'SystemExit: not even this'
+    assert worker.busy_s() == 0.0
+
+
+def test_time_of_the_one_being_served_is_told():
+    began, release = threading.Event(), threading.Event()
+    now_s = [100.0]
+
+    def work(name):
+        began.set()
+        assert release.wait(20)
+
+    worker = Worker([Client('a', work, 1)], clock=lambda: now_s[0])
+    assert worker.busy_s() == 0.0
+    worker.start()
+    assert began.wait(20)
+    now_s[0] += 7
+    assert worker.busy_s() == 7.0
+    release.set()
+    assert worker.stop(20)
+    assert worker.busy_s() == 0.0

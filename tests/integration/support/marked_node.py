@@ -3,6 +3,7 @@
 A frame's top left pixel says what goes wrong with it, so that one process shows all faults.
 """
 
+import os
 import sys
 import time
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from anonymizer_node.core.datatypes import Detections
 from anonymizer_node.core.encodings import resized_bgr
-from anonymizer_node.ros import reporter
+from anonymizer_node.ros import ending, followers, intake, reporter
 from anonymizer_node.ros.main import main
 
 PERSON = (255, 0, 255)
@@ -21,7 +22,8 @@ ANSWERS_OUTSIDE = (0, 0, 255)
 HANGS = (255, 255, 0)
 NO_ANSWER = (0, 255, 255)
 SLOW = (255, 255, 255)
-HANG_S = 120.0
+NO_MEMORY = (0, 0, 0)
+STUCK_S = 120.0
 SLOW_S = 0.15
 
 
@@ -60,8 +62,10 @@ class MarkDetector:
     def _misbehave(self, corner):
         if near(corner, RAISES):
             raise RuntimeError('the detector broke')
+        if near(corner, NO_MEMORY):
+            raise MemoryError
         if near(corner, HANGS):
-            time.sleep(HANG_S)
+            hang()
         if near(corner, SLOW):
             time.sleep(SLOW_S)
 
@@ -71,7 +75,17 @@ def found(boxes):
     return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
 
 
+def hang():
+    """As code outside Python would: until a file goes away, or for good."""
+    until_s = time.monotonic() + STUCK_S
+    while os.path.exists(os.environ.get('HANGS_WHILE', '/')) and time.monotonic() < until_s:
+        time.sleep(0.02)
+
+
 if __name__ == '__main__':
-    # The tests wait for many reports.
+    # The tests wait for many reports, and for some verdicts.
     reporter.PERIOD_S = 0.2
+    intake.HUNG_S = float(os.environ.get('HUNG_S', intake.HUNG_S))
+    ending.END_S = float(os.environ.get('END_S', ending.END_S))
+    followers.MOST_WAIT_S = float(os.environ.get('MOST_WAIT_S', followers.MOST_WAIT_S))
     sys.exit(main(detector_factory=lambda settings: [MarkDetector()]))

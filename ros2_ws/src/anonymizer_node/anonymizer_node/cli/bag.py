@@ -15,12 +15,12 @@ from anonymizer_node.cli.common import check_json, positive, progress_bar, write
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
-from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
 from anonymizer_node.offline.bag import ENDINGS, BagReport, anonymize_bag
 from anonymizer_node.offline.many import Planned, Task, planned, tasks_of
 from anonymizer_node.offline.output import ATTACHMENT_ACTIONS, Output
 from anonymizer_node.offline.plan import TopicPlan
+from anonymizer_node.offline.teams import Team, load_teams
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,13 +84,13 @@ def main(args: argparse.Namespace) -> int:
         def once(task: Task) -> int:
             return _dry_run(console, task, settings, output, entries)
     else:
-        detectors: Sequence[Any] = ()
+        teams: Sequence[Team] = ()
         if len(tasks) > 1:
             notice = _notice(console)
-            detectors = load_detectors(settings, notice)
+            teams = load_teams(settings, notice)
 
         def once(task: Task) -> int:
-            return _run(console, task, settings, output, detectors, entries)
+            return _run(console, task, settings, output, teams, entries)
 
     status = once(tasks[0]) if len(tasks) == 1 else _each(console, tasks, once, entries)
     if args.json is not None:
@@ -148,7 +148,7 @@ def _run(
     task: Task,
     settings: Settings,
     output: Output,
-    detectors: Sequence[Any],
+    teams: Sequence[Team],
     entries: list[dict[str, Any]],
 ) -> int:
     with progress_bar(console) as bar:
@@ -157,7 +157,7 @@ def _run(
             task.source,
             task.target,
             settings,
-            detectors,
+            teams=teams,
             progress=lambda done, total: bar.update(progress, completed=done, total=total),
             notice=_notice(console),
             output=output,

@@ -1,10 +1,13 @@
 """The order of the steps, and the rule that nothing leaves which did not go through all of them.
 
-`Pipeline.process` is the only maker of `Outcome`s with a message in them. A message is in there
-because the detector judged the frame and the redaction finished, or because the frame was replaced
-by a black one; on every other path it isn't. The one exception is asked for by name: with
-`detect_every` above 1 the node obscures in the frames between what it carries on from the last
-detection.
+`Pipeline` is the only maker of `Outcome`s with a message in them. A message is in there because the
+detector judged the frame, or its colour twin (`follow`), and the redaction finished, or because the
+frame was replaced by a black one; on every other path it isn't. The one exception is asked for by
+name: with `detect_every` above 1 the node obscures in the frames between what it carries on from
+the last detection.
+
+Over a recording the same steps are taken in two passes: `Pipeline.judge` looks at every frame, and
+`Pipeline.redact` obscures what the recording as a whole shows to be somebody.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ import numpy as np
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import (
+    Cover,
     Detections,
     Float32Array,
     Frame,
+    Judgement,
     Outcome,
     Redacted,
     Region,
@@ -30,6 +35,7 @@ from anonymizer_node.core.errors import (
     DetectorError,
     UnsupportedEncodingError,
 )
+from anonymizer_node.core.following import CAUSE, Twin
 from anonymizer_node.core.geometry import grow, to_regions
 from anonymizer_node.core.heads import FACES, heads
 from anonymizer_node.core.terms import HEAD, WHOLE, Terms
@@ -72,6 +78,20 @@ class Codec(Protocol):
 
         Raises:
             FrameError: If the message isn't a whole picture that this codec can read.
+        """
+
+    def measure(self, message: Any, source: str) -> Frame:
+        """Read a message that is obscured by what another one shows, and not judged itself.
+
+        Args:
+            message: As for `decode`.
+            source: Becomes `Frame.source`.
+
+        Returns:
+            Size and time count; the pixels may be in an encoding that no detector is shown.
+
+        Raises:
+            FrameError: As for `decode`.
         """
 
     def redact(
@@ -168,10 +188,138 @@ class Pipeline:
                 width=frame.width,
                 height=frame.height,
             )
-        except UnsupportedEncodingError as error:
-            return _failed(message, codec, settings, 'encoding', error)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
-            return _failed(message, codec, settings, step, error)
+            return _failed(message, codec, settings, *_why(error, step))
+
+    def judge(self, message: Any, codec: Codec, source: str) -> Judgement:
+        """The first pass over a recording: look at one frame, which is left as it is.
+
+        Never raises an `Exception`. May run in several threads on pipelines whose detectors are
+        not the same.
+
+        Args:
+            message: Anything that the codec reads.
+            codec: For the message's type.
+            source: Topic or file.
+        """
+        asked = self._asked
+        step = 'decode'
+        try:
+            frame = codec.decode(message, source, asked.least_size)
+            step = 'detector'
+            found = tuple(self._found(frame, asked))
+            return Judgement(found, frame.width, frame.height, frame.stamp_ns)
+        except Exception as error:  # The edge: what it was is on record, and so is the frame.
+            cause, reason = _why(error, step)
+            return Judgement(cause=cause, reason=reason)
+
+    def to_cover(self, judgement: Judgement) -> Float32Array:
+        """A judged frame's own boxes to cover, padded, (N, 4)."""
+        return self._asked.to_cover(judgement.found)
+
+    def regions(self, judgement: Judgement, cover: Cover) -> tuple[Region, ...]:
+        """What is to be obscured in a judged frame; args as for `redact`.
+
+        Raises:
+            DetectorError: If a box is not finite.
+        """
+        asked = self._asked
+        own = asked.to_cover(judgement.found)
+        if asked.settings.least_sightings > 1:
+            own = own[cover.kept]
+        boxes = np.concatenate([own, cover.held])
+        if not np.isfinite(boxes).all():
+            raise DetectorError('A box to cover is not finite.')
+        return to_regions(boxes, judgement.width, judgement.height)
+
+    def redact(
+        self,
+        message: Any,
+        codec: Codec,
+        source: str,
+        judgement: Judgement | None,
+        cover: Cover | None,
+    ) -> Outcome:
+        """The second pass over a recording: obscure what is to be covered in one frame.
+
+        A frame that has no judgement fails, and one that failed in the first pass fails again for
+        the same cause. Never raises an `Exception`: it drops the frame. Thread-safe.
+
+        Args:
+            message: That `judge` saw; it may be edited in place.
+            codec: For the message's type.
+            source: Topic or file.
+            judgement: Of this very message.
+            cover: For it. All of the frame's own boxes are covered, whatever this says, unless
+                `least_sightings` asks for more than one sighting.
+        """
+        asked = self._asked
+        settings = asked.settings
+        if judgement is not None and judgement.cause:
+            return _failed(message, codec, settings, judgement.cause, judgement.reason)
+        step = 'unjudged'
+        try:
+            if judgement is None or cover is None:
+                raise DetectorError('There is no record that a detector has judged this frame.')
+            width, height = judgement.width, judgement.height
+            regions = self.regions(judgement, cover)
+            detections = Detections.joined(judgement.found)
+            if not regions:
+                return Outcome(
+                    'untouched', message, detections=detections, width=width, height=height
+                )
+            step = 'decode'
+            frame = codec.decode(message, source, 1)
+            if (frame.width, frame.height, frame.stamp_ns) != (width, height, judgement.stamp_ns):
+                step = 'unjudged'
+                raise DetectorError(
+                    f'The frame is {frame.width}x{frame.height}, and the one that was judged was '
+                    f'{width}x{height}, or of another time.'
+                )
+            step = 'redaction'
+            done = codec.redact(message, frame, regions, settings.method, settings.strength)
+            return Outcome(
+                'anonymized',
+                done.message,
+                done.regions,
+                detections,
+                note=done.note,
+                width=width,
+                height=height,
+            )
+        except Exception as error:  # The edge: whatever it was, the frame must not get out.
+            return _failed(message, codec, settings, *_why(error, step))
+
+    def follow(self, message: Any, codec: Codec, source: str, twin: Twin) -> Outcome:
+        """Obscure in a message what was obscured in its colour twin. Never raises an `Exception`.
+
+        Args:
+            message: Anything that the codec reads; it may be edited in place.
+            codec: For the message's type.
+            source: Topic or file.
+            twin: What became of the frames that it follows.
+        """
+        settings = self.settings
+        step = 'decode'
+        try:
+            frame = codec.measure(message, source)
+            width, height = frame.width, frame.height
+            step = CAUSE
+            regions = twin.regions_of(frame)
+            if not regions:
+                return Outcome('untouched', message, width=width, height=height)
+            step = 'redaction'
+            done = codec.redact(message, frame, regions, settings.method, settings.strength)
+            return Outcome(
+                'anonymized',
+                done.message,
+                done.regions,
+                note=done.note,
+                width=width,
+                height=height,
+            )
+        except Exception as error:  # The edge, as above.
+            return _failed(message, codec, settings, *_why(error, step))
 
     def _judged(self, frame: Frame, asked: _Asked) -> tuple[Detections | None, Float32Array]:
         """What was detected, None if this frame is one between, and the boxes to cover."""
@@ -179,15 +327,19 @@ class Pipeline:
         state = self._sources.setdefault(frame.source, _Source())
         if self._live and not state.due(frame, asked):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
-        found = [
+        found = self._found(frame, asked)
+        boxes = asked.to_cover(found)
+        state.detected(frame, asked)
+        return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
+
+    def _found(self, frame: Frame, asked: _Asked) -> list[Detections]:
+        """What each detector sees of the classes that are wanted of it."""
+        return [
             _wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
             for detector, terms, classes in zip(
                 self.detectors, asked.terms, asked.classes, strict=True
             )
         ]
-        boxes = asked.to_cover(found)
-        state.detected(frame, asked)
-        return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
 
 
 @dataclass(frozen=True)
@@ -322,12 +474,16 @@ def _wanted(
     return detections.of_classes(classes)
 
 
-def _failed(
-    message: Any, codec: Codec, settings: Settings, cause: str, error: Exception
-) -> Outcome:
-    reason = str(error)
-    if not isinstance(error, AnonymizerError):
-        reason = f'{type(error).__name__}: {error}'
+def _why(error: Exception, step: str) -> tuple[str, str]:
+    """Cause and reason of a failure in a step."""
+    if isinstance(error, UnsupportedEncodingError):
+        step = 'encoding'
+    if isinstance(error, AnonymizerError):
+        return step, str(error)
+    return step, f'{type(error).__name__}: {error}'
+
+
+def _failed(message: Any, codec: Codec, settings: Settings, cause: str, reason: str) -> Outcome:
     if settings.on_failure == 'blackout':
         try:
             return Outcome('blacked_out', codec.blacked_out(message), cause=cause, reason=reason)

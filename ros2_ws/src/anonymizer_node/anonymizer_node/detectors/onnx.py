@@ -49,6 +49,8 @@ class OnnxDetector:
         family_reason: How the family was told, a sentence for the user.
         names: Class names by id.
         provider: What runs it: `tensorrt`, `cuda` or `cpu`.
+        passed_over: Those that this onnxruntime has and that come before it in the order asked
+            for, but did not start.
         input_size: Longer side of the input in pixels: the graph's own if that is fixed.
         graph: The ONNX file's bytes, with a batch freed that was declared without need.
     """
@@ -104,6 +106,7 @@ class OnnxDetector:
         self._session, self.provider = _opened(
             path, content, keys, threads, plan, notice or (lambda text: None)
         )
+        self.passed_over = tuple(keys[: keys.index(self.provider)])
         named, said_by = named_family(path, family, model.family, graph.metadata)
         try:
             probe = self._probed(graph)

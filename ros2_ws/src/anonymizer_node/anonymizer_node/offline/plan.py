@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
 from anonymizer_node.formats.bags import LEAST_PICTURE, BagReader, Leaf, Place, Topic
 from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.formats.image_codecs import CODECS
@@ -45,6 +46,7 @@ class TopicPlan:
         reason: Why, in words.
         asked: Whether the user named this action.
         places: Where images are inside its messages; () if they are images themselves.
+        twin: Name of the colour topic that it follows, in place of being judged; or ''.
     """
 
     topic: Topic
@@ -52,6 +54,7 @@ class TopicPlan:
     reason: str
     asked: bool = False
     places: tuple[Place, ...] = ()
+    twin: str = ''
 
     @property
     def lossy(self) -> bool:
@@ -75,18 +78,74 @@ def plan(reader: BagReader, settings: Settings) -> list[TopicPlan]:
 
     Raises:
         ConfigError: If the settings name a topic that the bag doesn't have, ask to anonymise one
-            that holds no pictures we can read, or to anonymise and to copy the same.
+            that holds no pictures we can read, to anonymise and to copy the same, or to follow one
+            that isn't anonymised.
     """
     actions = settings.actions()
+    twins = settings.twins()
+    settings = _with_names(settings, reader)
     names = {topic.name for topic in reader.topics}
-    for option, named in (('input_topics', settings.input_topics), ('topic_actions', actions)):
+    for option, named in (
+        ('input_topics', settings.input_topics),
+        ('topic_actions', actions),
+        ('follow', (*twins, *twins.values())),
+    ):
         for name in named:
             if name not in names:
                 raise ConfigError(
                     f'{option} names {name!r}, which is not in {str(reader.path)!r}; it has '
                     f'{", ".join(sorted(names)) or "no topics"}.'
                 )
-    return [_planned(topic, reader, settings, actions) for topic in reader.topics]
+    plans = [_planned(topic, reader, settings, actions) for topic in reader.topics]
+    return [_following(item, twins) for item in plans]
+
+
+def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
+    """The plan of a topic that may follow another one or be followed.
+
+    Raises:
+        ConfigError: If it does or is, and isn't anonymised.
+    """
+    name = planned.topic.name
+    if name not in twins and name not in twins.values():
+        return planned
+    if planned.action != 'anonymize':
+        raise ConfigError(
+            f'follow names {name!r}, which is not anonymised ({planned.reason}); name image topics '
+            'that are.'
+        )
+    if planned.places:
+        raise ConfigError(
+            f'follow names {name!r}, whose images are inside messages of type '
+            f'{planned.topic.msgtype}; name topics of images.'
+        )
+    if name not in twins:
+        return planned
+    reason = f'images that follow {twins[name]}'
+    return replace(planned, reason=reason, twin=twins[name])
+
+
+def _with_names(settings: Settings, reader: BagReader) -> Settings:
+    """The settings with the names that patterns among `input_topics` mean in their place.
+
+    Raises:
+        ConfigError: If a pattern means no topic of images.
+    """
+    copied = {topic for topic, action in settings.actions().items() if action == 'copy'}
+    names: list[str] = []
+    for entry in settings.input_topics:
+        meant = [entry]
+        if is_pattern(entry):
+            pattern = TopicPattern(entry)
+            images = [topic.name for topic in reader.topics if readable(topic)]
+            meant = [name for name in images if name not in copied and pattern.matches(name)]
+            if not meant:
+                raise ConfigError(
+                    f'input_topics has the pattern {entry!r}, which matches no images in '
+                    f'{str(reader.path)!r}; it has {", ".join(sorted(images)) or "none"}.'
+                )
+        names += [name for name in meant if name not in names]
+    return settings.changed(input_topics=tuple(names))
 
 
 def readable(topic: Topic) -> bool:

@@ -154,6 +154,8 @@ class LiveLaws:
     ) -> None:
         stamp = stamp_ns(after)
         regions = self._markers.get(where.topic, {}).get(stamp)
+        if regions is None:  # Or it was said of some topic, not told which, that nothing is.
+            regions = self._markers.get('', {}).get(stamp)
         if regions is None:
             self._judged.seen(where.failure('nothing was said of what is obscured in it'))
             return

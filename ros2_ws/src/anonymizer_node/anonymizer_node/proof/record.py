@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from anonymizer_node.core.datatypes import STATUSES, Region
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagReader
+from anonymizer_node.proof.detections import DEFINITIONS, DETECTIONS, stated
 
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
@@ -22,7 +23,8 @@ POINTS_PER_REGION = 8
 """A marker draws four edges of two points each."""
 
 Markers = Mapping[str, Mapping[int, Sequence[Region]]]
-"""Output topic -> header stamp, nanoseconds -> regions."""
+"""Output topic -> header stamp, nanoseconds -> regions. Under '' are the stamps of frames without
+regions of which the topic isn't told."""
 
 
 class FrameRecord(NamedTuple):
@@ -114,25 +116,35 @@ def read_record(target: Path) -> Record:
 def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]], int]:
     """What a node stated live, and how many of its messages could not be read.
 
-    Every ImageMarker in the bag counts whose namespace is a topic; two for one frame add up.
+    Every ImageMarker in the bag counts whose namespace is a topic, and every Detection2DArray whose
+    boxes have one for their id; two for one frame add up.
     """
     markers: dict[str, dict[int, list[Region]]] = {}
     unreadable = 0
-    if not any(topic.msgtype == MARKER for topic in reader.topics):
+    if not any(topic.msgtype in (MARKER, DETECTIONS) for topic in reader.topics):
         return markers, 0
+    reader.teach(DEFINITIONS)
     for message in reader.messages():
-        if message.topic.msgtype != MARKER:
+        kind = message.topic.msgtype
+        if kind not in (MARKER, DETECTIONS):
             continue
         try:
-            marker = reader.decode(MARKER, message.data)
-            regions = list(_regions_of(marker))
-        except (FrameError, ValueError):
+            said = reader.decode(kind, message.data)
+            listed = list(stated(said)) if kind == DETECTIONS else _stated_by_marker(said)
+        except (FrameError, ValueError, OverflowError):
             unreadable += 1
             continue
-        if marker.ns.startswith('/'):
-            stamps = markers.setdefault(marker.ns, {})
-            stamps.setdefault(stamp_ns(marker), []).extend(regions)
+        for topic, region in listed:
+            if topic.startswith('/') or not topic:
+                regions = markers.setdefault(topic, {}).setdefault(stamp_ns(said), [])
+                regions.extend([] if region is None else [region])
     return markers, unreadable
+
+
+def _stated_by_marker(marker: Any) -> list[tuple[str, Region | None]]:
+    if not marker.ns:
+        return []
+    return [(marker.ns, region) for region in _regions_of(marker)] or [(marker.ns, None)]
 
 
 def stamp_ns(message: Any) -> int:

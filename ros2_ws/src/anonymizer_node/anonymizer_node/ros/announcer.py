@@ -1,8 +1,12 @@
-"""~/regions: says what was obscured in each frame published, without any pixel."""
+"""~/regions: says what was obscured in each frame published, without any pixel.
+
+As `vision_msgs/Detection2DArray` where vision_msgs is installed, otherwise as an `ImageMarker`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from rclpy.lifecycle import LifecycleNode
 
@@ -11,13 +15,54 @@ from anonymizer_node.core.pipeline import Codec
 from anonymizer_node.ros.qos import message_class, output_qos
 
 try:
+    from anonymizer_node.ros.region_detections import to_detections
+except ImportError:  # vision_msgs is not on every robot, nor among the wheels.
+    to_detections = None  # type: ignore[assignment]
+try:
     from anonymizer_node.ros.regions import to_marker
-except ImportError:  # visualization_msgs is not on every robot.
+except ImportError:  # Nor is visualization_msgs.
     to_marker = None  # type: ignore[assignment]
 
 TOPIC = '~/regions'
-TYPE = 'visualization_msgs/msg/ImageMarker'
+DETECTIONS = 'vision_msgs/msg/Detection2DArray'
+MARKER = 'visualization_msgs/msg/ImageMarker'
 DEPTH = 10
+
+Form = Callable[[Sequence[Region], Any, str, int], Any]
+"""Makes a message of regions, the image's header, its topic, and the index of its camera."""
+
+
+class Listener(Protocol):
+    """Somebody who is told of every frame published."""
+
+    def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
+        """A frame was published.
+
+        Args:
+            outcome: With the message published, not to be changed.
+            codec: Of the message.
+            output_topic: On which it was published.
+            camera: Index of the camera in the node.
+        """
+
+
+class Audience:
+    """Several listeners as one."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        """Told in this order."""
+        self._listeners = listeners
+
+    def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
+        """See `Listener.tell`. Every one is told, whatever another one raises."""
+        raised = None
+        for listener in self._listeners:
+            try:
+                listener.tell(outcome, codec, output_topic, camera)
+            except Exception as error:  # Raised again below.
+                raised = error
+        if raised is not None:
+            raise raised
 
 
 class Announcer:
@@ -27,14 +72,20 @@ class Announcer:
         """Closed at first; the node owns the topic."""
         self._node = node
         self._publisher: Any = None
+        self._form: Form | None = None
 
     def open(self) -> None:
-        """Make the topic, if its message type is installed."""
-        if to_marker is None:
-            self._node.get_logger().warning(f'No {TOPIC}: visualization_msgs is not installed.')
-            return
-        self._publisher = self._node.create_lifecycle_publisher(
-            message_class(TYPE), TOPIC, output_qos(DEPTH)
+        """Make the topic, if a message type for it is installed."""
+        forms: Mapping[str, Form | None] = {DETECTIONS: to_detections, MARKER: to_marker}
+        for type_name, form in forms.items():
+            if form is not None:
+                self._form = form
+                self._publisher = self._node.create_lifecycle_publisher(
+                    message_class(type_name), TOPIC, output_qos(DEPTH)
+                )
+                return
+        self._node.get_logger().warning(
+            f'No {TOPIC}: neither vision_msgs nor visualization_msgs is installed.'
         )
 
     def close(self) -> None:
@@ -44,19 +95,12 @@ class Announcer:
             self._node.destroy_lifecycle_publisher(publisher)
 
     def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
-        """Say what was obscured in a frame just published.
-
-        Args:
-            outcome: With the message published.
-            codec: Of the message.
-            output_topic: On which it was published.
-            camera: Index of the camera in the node.
-        """
-        publisher = self._publisher
-        if publisher is None or not publisher.get_subscription_count():
+        """See `Listener.tell`: say what was obscured."""
+        publisher, form = self._publisher, self._form
+        if publisher is None or form is None or not publisher.get_subscription_count():
             return
         regions = outcome.regions
         if outcome.status == 'blacked_out':
-            frame = codec.decode(outcome.message, output_topic, 1)
+            frame = codec.measure(outcome.message, output_topic)
             regions = (Region(0, 0, frame.width, frame.height),)
-        publisher.publish(to_marker(regions, outcome.message.header, output_topic, camera))
+        publisher.publish(form(regions, outcome.message.header, output_topic, camera))

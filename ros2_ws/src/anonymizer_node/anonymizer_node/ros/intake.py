@@ -1,4 +1,6 @@
-"""The frames of one camera: at most one waiting, at most one in work, and the books about all.
+"""The frames of one camera: those waiting, at most one in work, and the books about all.
+
+At most one frame waits; of a camera that follows another one as many as there is room for.
 
 No frame is lost without a line in the books: at every moment
 `received == anonymized + untouched + blacked_out + dropped + pending`. Knows nothing of ROS.
@@ -8,21 +10,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.following import CAUSE as TWIN
 
 OVERRUN = 'overrun'
 RATE = 'rate'
 INACTIVE = 'inactive'
 INTERNAL = 'internal'
 TRANSPORT = 'transport'
+HUNG = 'hung'
 
 EXPECTED = frozenset({OVERRUN, RATE, INACTIVE, TRANSPORT})
 """Causes for which a frame is dropped though nothing failed. Every other cause is a failure."""
+
+CAUSES = (
+    *('decode', 'encoding', 'detector', 'redaction', TWIN, HUNG, INTERNAL),
+    *(OVERRUN, RATE, TRANSPORT, INACTIVE),
+)
+"""All causes there are: those of `core.pipeline`, and those of the node."""
+
+HUNG_S = 5.0
+"""A frame that waited or was in work for longer is given up, seconds: published then, it would
+pass for a fresh one."""
 
 _MOST_TIMES = 1000
 """Ages and durations kept between two tallies."""
@@ -57,6 +71,8 @@ class Tally:
         people: Detected in the latest frame that was judged.
         regions: Obscured in the latest frame published.
         received_s: When the latest frame came in, on the monotonic clock; None before the first.
+        encoding: Of the latest frame that came in, as its message names it.
+        size: Width and height of the latest frame that could be read, pixels; (0, 0) before.
         failure: The latest one; None before the first.
         note: What the codec last had to say about how it obscured something.
         ages_ms: Of the frames published since the last tally: publication minus header stamp.
@@ -73,6 +89,8 @@ class Tally:
     people: int = 0
     regions: int = 0
     received_s: float | None = None
+    encoding: str = ''
+    size: tuple[int, int] = (0, 0)
     failure: Failure | None = None
     note: str = ''
     ages_ms: tuple[float, ...] = ()
@@ -92,21 +110,30 @@ class Tally:
 class Intake:
     """The slot and the books of one camera. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, room: int = 1, follows: bool = False
+    ) -> None:
         """Closed at first.
 
         Args:
             clock: Monotonic, seconds.
+            room: Frames that wait at most.
+            follows: Whether the camera follows another one, so that nobody judges its frames.
         """
         self._clock = clock
+        self._room = room
+        self._follows = follows
         self._lock = threading.Lock()
         self._open = False
-        self._waiting: Any = None
+        self._stuck = ''
+        self._waiting: deque[tuple[Any, float]] = deque()
         self._taken_s: float | None = None
         self._due_s = 0.0
         self._received = 0
         self._received_s: float | None = None
         self._counts: Counter[str] = Counter()
+        self._encoding = ''
+        self._size = (0, 0)
         self._dropped: Counter[str] = Counter()
         self._people = 0
         self._regions = 0
@@ -119,7 +146,24 @@ class Intake:
         """Take frames from now on."""
         with self._lock:
             self._open = True
+            self._stuck = ''
             self._due_s = 0.0
+
+    def give_up(self, reason: str) -> None:
+        """Drop the frame that waits, and all that come, until `resume`: nobody is there for them.
+
+        Args:
+            reason: A sentence.
+        """
+        with self._lock:
+            self._stuck = reason
+            if self._drop_waiting(HUNG):
+                self._failure = Failure(self._clock(), HUNG, reason)
+
+    def resume(self) -> None:
+        """Take frames again after `give_up`."""
+        with self._lock:
+            self._stuck = ''
 
     def close(self) -> None:
         """Take no more frames, and drop the one that waits."""
@@ -128,7 +172,7 @@ class Intake:
             self._drop_waiting(INACTIVE)
 
     def offer(self, message: Any, max_rate_hz: float) -> str:
-        """A frame came in. The newest one waits, an older one is dropped.
+        """A frame came in. The newest one waits, an older one that has no room is dropped.
 
         Args:
             message: Never None.
@@ -137,13 +181,19 @@ class Intake:
         Returns:
             Why this frame or the one that waited was dropped; '' if none was.
         """
+        encoding = _encoding(message)
         with self._lock:
             now_s = self._clock()
             self._received += 1
             self._received_s = now_s
+            self._encoding = encoding
             if not self._open:
                 self._dropped[INACTIVE] += 1
                 return INACTIVE
+            if self._stuck:
+                self._dropped[HUNG] += 1
+                self._failure = Failure(now_s, HUNG, self._stuck)
+                return HUNG
             if max_rate_hz > 0:
                 if now_s < self._due_s:
                     self._dropped[RATE] += 1
@@ -151,9 +201,11 @@ class Intake:
                 # Counted on from when this frame was due, so that 10 of 30 Hz gives 10, not 7.5.
                 period_s = 1 / max_rate_hz
                 self._due_s = max(self._due_s, now_s - period_s) + period_s
-            replaced = self._drop_waiting(OVERRUN)
-            self._waiting = message
-            return OVERRUN if replaced else ''
+            self._waiting.append((message, now_s))
+            if len(self._waiting) <= self._room:
+                return ''
+            self._drop_oldest(OVERRUN)
+            return OVERRUN
 
     def lose(self, count: int) -> None:
         """The middleware lost frames on the way in.
@@ -165,18 +217,46 @@ class Intake:
             self._received += count
             self._dropped[TRANSPORT] += count
 
+    def fail(self, reason: str) -> None:
+        """A frame came in that could not even be offered.
+
+        Args:
+            reason: A sentence.
+        """
+        with self._lock:
+            self._received += 1
+            self._dropped[INTERNAL] += 1
+            self._failure = Failure(self._clock(), INTERNAL, reason)
+
     @property
     def has_waiting(self) -> bool:
         """Whether a frame waits."""
-        return self._waiting is not None
+        return bool(self._waiting)
+
+    @property
+    def oldest(self) -> tuple[Any, float] | None:
+        """The frame whose turn is next and for how long it has waited, seconds; None if none is."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            message, since_s = self._waiting[0]
+            return message, self._clock() - since_s
 
     def take(self) -> Any:
-        """The frame that waits, which is in work from now on; None if none does."""
+        """The oldest frame that waits, which is in work from now on; None if none does.
+
+        One that waited for longer than `HUNG_S` is dropped.
+        """
         with self._lock:
-            message, self._waiting = self._waiting, None
-            if message is not None:
-                self._taken_s = self._clock()
-            return message
+            now_s = self._clock()
+            while self._waiting and now_s - self._waiting[0][1] > HUNG_S:
+                reason = f'A frame waited for {now_s - self._waiting[0][1]:.1f} s.'
+                self._drop_oldest(HUNG)
+                self._failure = Failure(now_s, HUNG, reason)
+            if not self._waiting:
+                return None
+            self._taken_s = now_s
+            return self._waiting.popleft()[0]
 
     def settle(self, outcome: Outcome, people: int = 0, age_ms: float | None = None) -> None:
         """The frame in work is done.
@@ -193,11 +273,13 @@ class Intake:
             else:
                 self._counts[outcome.status] += 1
                 self._regions = len(outcome.regions)
+            if outcome.width:
+                self._size = (outcome.width, outcome.height)
             if outcome.cause and outcome.cause not in EXPECTED:
                 self._failure = Failure(now_s, outcome.cause, outcome.reason)
             if outcome.detections is not None:
                 self._people = people
-            elif outcome.status in ('anonymized', 'untouched'):
+            elif outcome.status in ('anonymized', 'untouched') and not self._follows:
                 self._counts['carried'] += 1
             self._note = outcome.note or self._note
             if age_ms is not None and len(self._ages_ms) < _MOST_TIMES:
@@ -210,6 +292,11 @@ class Intake:
         """How long the frame in work has been so, seconds; 0 if there is none."""
         taken_s = self._taken_s
         return 0.0 if taken_s is None else self._clock() - taken_s
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the frame in work has been so for too long to be published."""
+        return self.busy_s() > HUNG_S
 
     def tally(self, drain: bool = False) -> Tally:
         """The books now.
@@ -225,10 +312,12 @@ class Intake:
                 carried=self._counts['carried'],
                 blacked_out=self._counts['blacked_out'],
                 dropped=dict(self._dropped),
-                pending=(self._waiting is not None) + (self._taken_s is not None),
+                pending=len(self._waiting) + (self._taken_s is not None),
                 people=self._people,
                 regions=self._regions,
                 received_s=self._received_s,
+                encoding=self._encoding,
+                size=self._size,
                 failure=self._failure,
                 note=self._note,
                 ages_ms=tuple(self._ages_ms),
@@ -240,8 +329,17 @@ class Intake:
             return tally
 
     def _drop_waiting(self, cause: str) -> bool:
-        if self._waiting is None:
-            return False
-        self._waiting = None
+        """Drop all that wait. Whether there were any."""
+        any_waited = bool(self._waiting)
+        while self._waiting:
+            self._drop_oldest(cause)
+        return any_waited
+
+    def _drop_oldest(self, cause: str) -> None:
+        self._waiting.popleft()
         self._dropped[cause] += 1
-        return True
+
+
+def _encoding(message: Any) -> str:
+    """What an image message says of its encoding, a compressed one of its format."""
+    return str(getattr(message, 'encoding', '') or getattr(message, 'format', ''))

@@ -6,7 +6,10 @@ status 1: a launch file or systemd sees at once that nothing is going to be anon
 process that lingers unconfigured would look healthy. With `autostart` false the node waits for
 its transitions, as a lifecycle manager wants it, and survives those that are refused.
 
-SIGINT and SIGTERM end the process in order, with exit status 0.
+SIGINT and SIGTERM end the process in order, with exit status 0; within `ending.END_S` even if it
+hangs. An error that nobody expected, such as a want of memory while rclpy takes a message, ends it
+with exit status 1 and the reason: rclpy can't go on after it, and nothing has got out. Let whatever
+starts the node start it again (`respawn` in a launch file, `Restart=on-failure` in systemd).
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Sequence
 
 import rclpy
+import rclpy.utilities
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.signals import uninstall_signal_handlers
 
+from anonymizer_node.ros.ending import bounded_end
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
 
 
@@ -41,7 +48,8 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
     except RuntimeError as error:  # The root of rclpy's RCLError.
         return _refused(error)
     try:
-        return _run(detector_factory)
+        with bounded_end(rclpy.utilities.get_default_context()) as began:
+            return _run(detector_factory, began)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except ParameterException as error:
@@ -50,7 +58,9 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
         # A signal ends the context at once, under the hands of whatever is being done with it.
         if not rclpy.ok():
             return 0
-        return _refused(error)
+        return _broken(error)
+    except Exception as error:  # The edge: whatever it was, say so and end.
+        return _broken(error)
     finally:
         rclpy.try_shutdown()
         _ignore_signals()  # Which it has just put back to kill the process.
@@ -61,18 +71,31 @@ def _refused(error: Exception) -> int:
     return 1
 
 
-def _run(detector_factory: DetectorFactory | None) -> int:
+def _broken(error: Exception) -> int:
+    """End for an error that nobody expected, with all that is known of it."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    get_logger(NAME).fatal(f'Ending: {type(error).__name__}: {error}')
+    return 1
+
+
+def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> int:
     node = AnonymizerNode(detector_factory)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    status = 1
     try:
         if not node.autostart or _started(node):
             executor.spin()
         elif rclpy.ok():
             node.get_logger().fatal('Ending: as it is set up, the node can not anonymise.')
             return 1
+        status = 0
         return 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        status = 0
+        raise
     finally:
+        ending.set()
         # A thread of rclpy's may still be shutting the context down for the signal; what is
         # destroyed under its hands crashes. This waits for it, and puts the old handlers back.
         _ignore_signals()
@@ -82,10 +105,11 @@ def _run(detector_factory: DetectorFactory | None) -> int:
         if not node.silence() or node.hangs:
             # A thread that is stuck in the detector crashes the process when it comes back while
             # that ends: leave it all as it is. Nothing is published any more.
+            status = status if rclpy.ok() else 0
             rclpy.try_shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(0)
+            os._exit(status)
         node.destroy_node()
 
 

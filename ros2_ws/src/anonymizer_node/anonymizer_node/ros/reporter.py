@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -19,6 +19,7 @@ from anonymizer_node.ros.diagnostics import (
     detector_status,
 )
 from anonymizer_node.ros.intake import Tally
+from anonymizer_node.ros.throttle import Throttle
 
 PERIOD_S = 1.0
 
@@ -32,6 +33,8 @@ class Reporter:
         detector: Callable[[], DetectorReport],
         cameras: Callable[[], Sequence[Camera]],
         active_since_s: Callable[[], float | None],
+        hung: Callable[[], str] = str,
+        more: Callable[[], Sequence[DiagnosticStatus]] = tuple,
     ) -> None:
         """Begin to report.
 
@@ -40,11 +43,16 @@ class Reporter:
             detector: The state of node and detector.
             cameras: Those configured.
             active_since_s: When the node was activated, on the monotonic clock; None if not active.
+            hung: A sentence while the worker hangs.
+            more: What else there is to report.
         """
         self._node = node
+        self._more = more
         self._detector = detector
         self._cameras = cameras
         self._active_since_s = active_since_s
+        self._hung = hung
+        self._log_due = Throttle(interval_s=10.0)
         self._before: dict[Camera, Tally] = {}
         self._reported_s = time.monotonic()
         self._publisher = node.create_publisher(
@@ -52,7 +60,7 @@ class Reporter:
         )
         # Not on the node's clock: a simulation that stands still must not silence it.
         self._timer = node.create_timer(
-            PERIOD_S, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            PERIOD_S, self._try, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def report(self) -> None:
@@ -63,6 +71,7 @@ class Reporter:
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status.append(detector_status(self._detector(), name))
+        array.status.extend(self._more())
         tallies = {camera: camera.intake.tally(drain=True) for camera in self._cameras()}
         for camera, tally in tallies.items():
             plan = camera.plan
@@ -78,10 +87,23 @@ class Reporter:
                 self._active_since_s(),
                 # By the name before remapping, for rclpy applies the rules to it.
                 strangers(name, self._node.get_publishers_info_by_topic(plan.output)),
+                self._hung(),
+                camera.trouble,
+                camera.qos_in,
+                camera.qos_out,
             )
             array.status.append(camera_status(report, name))
         self._before = tallies
         self._publisher.publish(array)
+
+    def _try(self) -> None:
+        try:
+            self.report()
+        except Exception as error:  # Of memory, most likely; rclpy would end the process.
+            if self._node.context.ok() and self._log_due('report'):
+                self._node.get_logger().error(
+                    f'No report on /diagnostics: {type(error).__name__}: {error}'
+                )
 
 
 def types_offered(node: Node, topic: str) -> list[str]:

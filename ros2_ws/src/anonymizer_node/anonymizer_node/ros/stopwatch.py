@@ -13,12 +13,17 @@ _MOST_TIMES = 1000
 
 
 class TimedDetector:
-    """A detector with a stopwatch."""
+    """A detector with a stopwatch.
+
+    Attributes:
+        is_busy: Whether it is at work.
+    """
 
     def __init__(self, detector: Detector) -> None:
         """Args as named."""
         self._detector = detector
         self._times_ms: deque[float] = deque(maxlen=_MOST_TIMES)
+        self.is_busy = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,9 +38,11 @@ class TimedDetector:
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
         began_s = time.perf_counter()
+        self.is_busy = True
         try:
             return self._detector.detect(frame, score_threshold)
         finally:
+            self.is_busy = False
             self._times_ms.append((time.perf_counter() - began_s) * 1e3)
 
     def drain_ms(self) -> tuple[float, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -18,16 +19,30 @@ class Servable(Protocol):
         """Do one piece of work. Must not raise an `Exception`."""
 
 
-class Worker:
-    """Serves whoever has work, round robin: one busy camera can't starve the others."""
+PAUSE_S = 0.1
+"""After a client that raised, which it must not: without memory it would raise at once again."""
 
-    def __init__(self, clients: Sequence[Servable]) -> None:
+
+class Worker:
+    """Serves whoever has work, round robin: one busy camera can't starve the others.
+
+    Attributes:
+        mishap: What a client raised last, though it must not; '' if none did.
+    """
+
+    def __init__(
+        self, clients: Sequence[Servable], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Not running yet.
 
         Args:
             clients: In the order of their turns.
+            clock: Monotonic, seconds.
         """
+        self.mishap = ''
         self._clients = tuple(clients)
+        self._clock = clock
+        self._began_s: float | None = None
         self._turn = 0
         self._stopping = False
         self._bell = threading.Condition()
@@ -38,10 +53,21 @@ class Worker:
         """Begin to serve. Once only."""
         self._thread.start()
 
+    def add(self, client: Servable) -> None:
+        """One more to serve, also while running."""
+        with self._bell:
+            self._clients = (*self._clients, client)
+            self._bell.notify()
+
     def wake(self) -> None:
         """Someone has work."""
         with self._bell:
             self._bell.notify()
+
+    def busy_s(self) -> float:
+        """For how long the client in its turn has been served, seconds; 0 if nobody is."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock() - began_s
 
     def stop(self, timeout_s: float) -> bool:
         """Serve nobody any more, and wait for the one being served.
@@ -64,7 +90,23 @@ class Worker:
             client = self._next()
             if client is None:
                 return
-            client.serve()
+            self._began_s = self._clock()
+            try:
+                client.serve()
+            except BaseException as error:  # If this thread ended, nobody would be served again.
+                self._began_s = None
+                self._stumble(error)
+            finally:
+                self._began_s = None
+
+    def _stumble(self, error: BaseException) -> None:
+        try:
+            self.mishap = f'{type(error).__name__}: {error}'
+        except Exception:  # No memory for a sentence.
+            self.mishap = 'MemoryError'
+        with self._bell:
+            if not self._stopping:
+                self._bell.wait(PAUSE_S)
 
     def _next(self) -> Servable | None:
         """Whose turn it is, waited for; None when stopping."""

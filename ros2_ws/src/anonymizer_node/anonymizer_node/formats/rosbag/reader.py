@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
@@ -175,9 +175,10 @@ class BagReader:
         """About what writing it again takes at most, with what is needed meanwhile."""
         if self.compression != 'file':
             return self.size
-        # One file as it was before it was compressed is there twice: to be read and as written.
+        # One file as it was before it was compressed is there three times: to be read by either
+        # pass, and as written.
         largest = max((zipped.whole_size(path) for path in self._paths), default=0)
-        return self.size + 2 * largest
+        return self.size + 3 * largest
 
     def messages(self) -> Iterator[BagMessage]:
         """All messages in the order of the recording. May be called again.
@@ -222,6 +223,18 @@ class BagReader:
             return self.types.deserialize_cdr(memoryview(data), msgtype)
         except Exception as error:  # As in __enter__: these bytes may be anything.
             raise FrameError(f'A message is no readable {msgtype}: {error}') from error
+
+    def teach(self, definitions: Mapping[str, str]) -> None:
+        """Make types known that the recording doesn't define: Humble's .db3 define none.
+
+        Args:
+            definitions: Type -> text of its message definition.
+        """
+        unknown: dict[str, Any] = {}
+        for msgtype, text in definitions.items():
+            if msgtype not in self.types.fielddefs:
+                unknown.update(get_types_from_msg(text, msgtype))
+        self.types.register(unknown)
 
     def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:
         """A message to CDR, in the byte order of the message that it was made from."""
