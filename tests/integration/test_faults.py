@@ -15,7 +15,7 @@ from harness import Probe, reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import HEIGHT, WIDTH, key, picture  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
-from visualization_msgs.msg import ImageMarker  # noqa: E402
+from told import Regions, regions_of  # noqa: E402
 
 RAW = '/front/image_raw'
 JPEG = '/front/image_raw/compressed'
@@ -150,12 +150,10 @@ def test_topic_offered_with_another_type_is_an_error(module_world, probe):
 
 
 def test_failed_frame_is_replaced_by_a_black_one_if_so_set(world):
-    from anonymizer_node.ros.regions import from_marker
-
     world.start(input_topics=[RAW, JPEG], on_failure='blackout', **reliable(RAW, JPEG))
     probe = world.probe
     raw, jpeg = Link(probe, Image, RAW), Link(probe, CompressedImage, JPEG)
-    markers = probe.subscribe(ImageMarker, '/anonymizer_node/regions')
+    markers = probe.subscribe(Regions, '/anonymizer_node/regions')
     probe.until(
         lambda: raw.send(pictures.raw(picture())) and markers, 'regions to be published to us'
     )
@@ -168,7 +166,7 @@ def test_failed_frame_is_replaced_by_a_black_one_if_so_set(world):
     marker = probe.until(
         lambda: next((m for m in markers if key(m) == key(sent)), None), 'a marker'
     )
-    assert from_marker(marker) == ((0, 0, WIDTH, HEIGHT),)
+    assert regions_of(marker) == ((0, 0, WIDTH, HEIGHT),)
 
     sent = pictures.compressed(picture(corner=marked_node.RAISES))
     got = jpeg.send(sent)

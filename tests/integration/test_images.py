@@ -13,7 +13,7 @@ from harness import reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import COVERED, HEIGHT, WIDTH, key, picture  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
-from visualization_msgs.msg import ImageMarker  # noqa: E402
+from told import Regions, regions_of, topic_of  # noqa: E402
 
 RAW = '/front/image_raw'
 JPEG = '/front/image_raw/compressed'
@@ -163,9 +163,7 @@ def test_camera_info_is_passed_on_unchanged_and_once(probe):
 
 
 def test_regions_say_what_was_obscured(probe, raw_link, nobody_held):
-    from anonymizer_node.ros.regions import from_marker
-
-    heard = probe.subscribe(ImageMarker, '/anonymizer_node/regions')
+    heard = probe.subscribe(Regions, '/anonymizer_node/regions')
     probe.until(
         lambda: probe.node.get_publishers_info_by_topic('/anonymizer_node/regions'), 'regions'
     )
@@ -178,9 +176,9 @@ def test_regions_say_what_was_obscured(probe, raw_link, nobody_held):
 
     marker = probe.until(lambda: marker_for(with_person), 'a marker')
     assert marker.header == with_person.header
-    assert marker.ns == '/anonymized' + RAW
-    assert from_marker(marker) == (COVERED,)
-    assert from_marker(probe.until(lambda: marker_for(without), 'a marker')) == ()
+    assert topic_of(marker) == '/anonymized' + RAW
+    assert regions_of(marker) == (COVERED,)
+    assert regions_of(probe.until(lambda: marker_for(without), 'a marker')) == ()
 
 
 def test_diagnostics_account_for_every_frame(probe, raw_link):

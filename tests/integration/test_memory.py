@@ -15,7 +15,7 @@ from harness import reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import PERSON_BOX, picture  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from visualization_msgs.msg import ImageMarker  # noqa: E402
+from told import Regions  # noqa: E402
 
 RAW = '/front/image_raw'
 
@@ -64,7 +64,7 @@ def test_want_of_memory_beside_the_frames_ends_nothing(world, tmp_path):
 
 def test_frame_of_which_nothing_can_be_told_is_published_and_counted(world, tmp_path):
     node, link, starves = start(world, tmp_path, 'telling of regions')
-    markers = world.probe.subscribe(ImageMarker, '/anonymizer_node/regions')
+    markers = world.probe.subscribe(Regions, '/anonymizer_node/regions')
     world.probe.until(lambda: link.send(pictures.raw(picture())) and markers, 'a marker')
     starves.touch()
     before = link.books()

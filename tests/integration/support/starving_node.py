@@ -13,7 +13,10 @@ from anonymizer_node.ros.main import main
 PARTS = {
     'taking a message': (Executor, '_take_subscription'),
     'reporting': (reporter, 'detector_status'),
-    'telling of regions': (announcer, 'to_marker'),
+    'telling of regions': (
+        announcer,
+        'to_detections' if announcer.to_detections else 'to_marker',
+    ),
     'looking at the graph': (Node, 'get_publishers_info_by_topic'),
 }
 

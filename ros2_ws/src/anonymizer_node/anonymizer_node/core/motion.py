@@ -89,6 +89,9 @@ class Tracks:
     @classmethod
     def joined(cls, *parts: Tracks) -> Tracks:
         """The rows of all parts, in their order."""
+        parts = tuple(part for part in parts if len(part)) or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
     def rows(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Tracks:
@@ -121,6 +124,8 @@ class Tracks:
         Everything between where the person was and where they should be now: one who stopped and
         one who walked on are both inside. Widened as the prediction becomes unsure.
         """
+        if not len(self):
+            return self.box
         predicted = self.predicted(stamp_ns)
         seconds = self.seconds_to(stamp_ns)
         unsure = np.where(
@@ -139,6 +144,8 @@ class Tracks:
 
     def continued(self, boxes: Float64Array, stamp_ns: int) -> Tracks:
         """The tracks after each was detected once more, boxes (T, 4)."""
+        if not len(self):
+            return self
         seconds = self.seconds_to(stamp_ns)
         spread = self._spread_after(seconds)
         # Between frames of one time nothing is learnt of a motion; the newer box is believed.

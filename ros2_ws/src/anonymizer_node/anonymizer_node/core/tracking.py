@@ -107,31 +107,29 @@ class Tracker:
         tracks = self._live(stamp_ns, hold_seconds)
         boxes = xyxy.astype(np.float64)
         rows, columns = _overlapping(tracks, boxes, stamp_ns)
-        lost = tracks.rows(_others(len(tracks), rows))
-        free = boxes[_others(len(boxes), columns)]
+        found, there = tracks.rows(rows), boxes[columns]
+        alone = _others(len(boxes), columns)
+        lost, free = tracks.rows(_others(len(tracks), rows)), boxes[alone]
         held = lost.held(stamp_ns)
         parents, near = _near(lost, free, stamp_ns)
         new = free[_others(len(free), near)]
         # A track found by nearness is split: whoever is near may be somebody else, so the lost one
         # stays held as well.
-        split = lost.rows(parents).continued(free[near], stamp_ns)
-        self.gaps = (
-            Gaps.of(tracks.rows(rows), boxes[columns]),
-            Gaps.of(lost.rows(parents), free[near]),
-        )
+        approached = lost.rows(parents)
+        split = approached.continued(free[near], stamp_ns)
+        self.gaps = (Gaps.of(found, there), Gaps.of(approached, free[near]))
         self.sightings = np.ones(len(boxes), np.int64)
-        self.sightings[columns] += tracks.sightings[rows]
-        self.sightings[np.flatnonzero(_others(len(boxes), columns))[near]] = split.sightings
+        self.sightings[columns] += found.sightings
+        self.sightings[np.flatnonzero(alone)[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
-        if self._hold_whole:
-            found = tracks.rows(rows)
-            parted = found.rows(_parted(found, boxes[columns], stamp_ns))
+        if self._hold_whole and len(found):
+            parted = found.rows(_parted(found, there, stamp_ns))
             lost = Tracks.joined(lost, parted)
             held = np.concatenate([held, parted.held(stamp_ns)])
         self._tracks = Tracks.joined(
             lost.missed(),
-            tracks.rows(rows).continued(boxes[columns], stamp_ns),
+            found.continued(there, stamp_ns),
             split,
             Tracks.begin(new, stamp_ns),
         ).rows(slice(-max(MOST_TRACKS, len(boxes)), None))
@@ -154,6 +152,8 @@ class Tracker:
     def _live(self, stamp_ns: int, hold_seconds: float) -> Tracks:
         """The tracks that are to be held at a time."""
         tracks = self._tracks
+        if not len(tracks):
+            return tracks
         return tracks.rows(np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9))
 
 

@@ -24,7 +24,7 @@ class ThoroughDetector:
 
     Attributes:
         detector: That is run.
-        model, family, family_reason, names, provider, passed_over: Of it.
+        model, family, family_reason, names, provider: Of it.
         views: In the order in which they are looked at.
         input_size: Pixels of a frame's longer side that are made use of.
     """
@@ -33,11 +33,15 @@ class ThoroughDetector:
         """Args: detector: To run. thoroughness: One of `config.THOROUGHNESS`."""
         self.detector = detector
         self.model, self.provider = detector.model, detector.provider
-        self.passed_over = detector.passed_over
         self.family, self.family_reason = detector.family, detector.family_reason
         self.names = detector.names
         self.views = plan_views(thoroughness, detector.input_size, detector.is_fixed)
         self.input_size = max(view.frame_size for view in self.views)
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """See `OnnxDetector.passed_over`."""
+        return self.detector.passed_over
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.pipeline.Detector.detect`."""
