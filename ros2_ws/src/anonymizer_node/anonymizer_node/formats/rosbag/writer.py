@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import sqlite3
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,9 @@ from anonymizer_node.formats.rosbag.reader import BagReader
 from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep, sync, sync_tree
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
-_UNWRITABLE = (sqlite3.Error, OSError)
+_UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
+"""The latter two of times that a storage can't hold."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
