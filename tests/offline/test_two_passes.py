@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from samples.bags import IMAGE, SECOND, STRING, Entry, digest, read_bag, read_messages, write_bag
@@ -406,8 +407,10 @@ def test_two_detectors_at_a_time_change_nothing(source, tmp_path, settings, monk
         return [detector]
 
     monkeypatch.setattr(job, 'load_teams', lambda settings, notice: (made(), made()))
+    opencv_threads = cv2.getNumThreads()
     anonymize_bag(source, tmp_path / 'two', settings)
     assert written(tmp_path / 'two') == written(tmp_path / 'one')
+    assert cv2.getNumThreads() == opencv_threads
 
 
 def test_the_order_of_all_messages_is_kept(tmp_path, settings):
