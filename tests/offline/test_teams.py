@@ -110,23 +110,29 @@ def test_other_topics_of_a_bag_are_another_bag(tmp_path):
         assert identity(reader, wanted=[('/a', IMAGE)]) != first
 
 
+def judged(reader, detector=None):
+    reader.topics = (SimpleNamespace(name='/a', msgtype=IMAGE, count=3),)
+    return identity(reader, detector, [('/a', IMAGE)])
+
+
 def test_files_lie_in_the_named_folder_or_in_the_user_s_cache(reader, tmp_path, monkeypatch):
     named = Settings(detection_cache=str(tmp_path / 'named'))
-    assert cache_folder(named, identity(reader)) == tmp_path / 'named'
+    assert cache_folder(named, judged(reader)) == tmp_path / 'named'
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     default = tmp_path / 'xdg' / 'anonymizer_node' / 'detections'
-    assert cache_folder(Settings(), identity(reader)) == default
-    assert cache_folder(named, identity(reader, Loaded(sha256=''))) is None
+    assert cache_folder(Settings(), judged(reader)) == default
+    assert cache_folder(named, judged(reader, Loaded(sha256=''))) is None
+    assert cache_folder(named, identity(reader)) is None, 'nothing is judged'
 
 
 def test_a_user_without_a_cache_keeps_nothing(reader, tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
-    assert cache_folder(Settings(), identity(reader)) is None
+    assert cache_folder(Settings(), judged(reader)) is None
 
     def homeless(self):
         raise RuntimeError('Could not determine home directory.')
 
     monkeypatch.delenv('XDG_CACHE_HOME')
     monkeypatch.setattr(Path, 'expanduser', homeless)
-    assert cache_folder(Settings(), identity(reader)) is None
+    assert cache_folder(Settings(), judged(reader)) is None

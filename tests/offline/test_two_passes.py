@@ -122,6 +122,24 @@ def test_a_topic_without_messages_is_kept(tmp_path, settings):
     assert read_bag(tmp_path / 'out') == {'/front': []}
 
 
+def test_a_bag_without_images_is_read_once_and_leaves_no_sidecar(tmp_path, settings, monkeypatch):
+    log = [Entry('/log', STRING, f'line {index}', index) for index in range(3)]
+    source = write_bag(tmp_path / 'in', log)
+    whole, readers = BagReader.messages, []
+
+    def counted(self):
+        readers.append(threading.current_thread().name)
+        return whole(self)
+
+    monkeypatch.setattr(BagReader, 'messages', counted)
+    report = anonymize_bag(source, tmp_path / 'out', settings, [Known()])
+    assert report.clean
+    assert readers == [threading.main_thread().name]
+    assert not (tmp_path / 'cache').exists()
+    monkeypatch.undo()
+    assert read_bag(tmp_path / 'out') == read_bag(source)
+
+
 def test_nothing_is_carried_over_a_jump_of_time(tmp_path, settings):
     """The headers' times jump back by a minute, as where two recordings were joined."""
     entries = frames('/front', [False, True, True])

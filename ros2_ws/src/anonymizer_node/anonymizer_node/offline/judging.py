@@ -62,7 +62,9 @@ class Judging:
         self._thread = threading.Thread(target=self._run, name='judging', daemon=True)
 
     def __enter__(self) -> Judging:
-        if not self._sidecar.was_complete:
+        if not self._wanted:
+            self._sidecar.complete()
+        elif not self._sidecar.was_complete:
             if self._workers > 1:
                 # OpenCV's own threads would take the cores from the judges.
                 self._opencv_threads = cv2.getNumThreads()

@@ -87,10 +87,11 @@ def identity_of(reader: BagReader, wanted: Sequence[Kind], pipeline: Pipeline) -
 def cache_folder(settings: Settings, identity: dict[str, Any]) -> Path | None:
     """Where sidecars are kept; None: nowhere.
 
-    Nowhere if the detectors can't be told from others, or if no folder is named and the user has
-    none that can be written to.
+    Nowhere if there is nothing to judge, if the detectors can't be told from others, or if no
+    folder is named and the user has none that can be written to.
     """
-    if not all(item['sha256'] for item in identity['detectors']):
+    known = all(item['sha256'] for item in identity['detectors'])
+    if not known or not identity['bag']['topics']:
         return None
     if settings.detection_cache:
         return Path(settings.detection_cache).expanduser()
