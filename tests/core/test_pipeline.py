@@ -7,6 +7,7 @@ import pytest
 from samples.detectors import FakeDetector, detections
 from samples.images import Stamp, image, noise, pixels_of, rows_of
 
+from anonymizer_node.core.asked import MOST_BOXES
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import STATUSES, Frame, Redacted, Region
 from anonymizer_node.core.errors import (
@@ -16,7 +17,7 @@ from anonymizer_node.core.errors import (
     RedactionError,
     UnsupportedEncodingError,
 )
-from anonymizer_node.core.pipeline import MOST_BOXES, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import ImageCodec
 
 SETTINGS = Settings(padding=0.0, hold_seconds=0.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.core.pipeline import Detector
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.demo.books import check_books, read_books
 from anonymizer_node.demo.coverage import WELL_COVERED, PeopleFound, find_people, read_truth
 from anonymizer_node.demo.live import play_and_record, why_no_ros

@@ -9,7 +9,8 @@ from typing import Any
 
 from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline.joined import Kind
