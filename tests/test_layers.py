@@ -19,7 +19,7 @@ WINGS = {
     'proof': {'core', 'formats'},
     'modelling': {'core', 'detectors', 'formats'},
     'simulation': {'core', 'formats'},
-    'ros': {'core', 'detectors', 'formats', 'simulation'},
+    'ros': {'core', 'detectors', 'formats', 'proof', 'simulation'},
     'demo': {'core', 'detectors', 'formats', 'offline', 'proof', 'modelling', 'simulation', 'ros'},
     'cli': {'core', 'detectors', 'formats', 'offline', 'proof', 'modelling', 'simulation', 'demo'},
 }

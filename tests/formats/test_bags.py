@@ -437,8 +437,6 @@ def broken(tmp_path, kind):
         path.mkdir()
     elif kind == 'metadata is no YAML':
         (path / 'metadata.yaml').write_text('{ : [')
-    elif kind == 'metadata is empty':
-        (path / 'metadata.yaml').write_text('')
     elif kind == 'metadata is a list':
         (path / 'metadata.yaml').write_text('[1, 2]')
     elif kind == 'metadata is bytes':
@@ -475,7 +473,6 @@ def broken(tmp_path, kind):
     [
         'empty folder',
         'metadata is no YAML',
-        'metadata is empty',
         'metadata is a list',
         'metadata is bytes',
         'storage is absent',

@@ -199,10 +199,18 @@ def test_depth_that_follows_nobody_is_dropped_and_the_remedy_said(tmp_path):
     [
         ('/depth=/nothing', {}, "'/nothing', which is not in"),
         ('/nothing=/color', {}, "'/nothing', which is not in"),
-        ('/log=/color', {}, "'/log', which is not anonymised"),
-        ('/depth=/log', {}, "'/log', which is not anonymised"),
-        ('/depth=/color', {'input_topics': ('/depth',)}, "'/color', which is not anonymised"),
-        ('/depth=/color', {'input_topics': ('/color',)}, "'/depth', which is not anonymised"),
+        ('/log=/color', {}, "'/log', which is not anonymised as an image"),
+        ('/depth=/log', {}, "'/log', which is not anonymised as an image"),
+        (
+            '/depth=/color',
+            {'input_topics': ('/depth',)},
+            "'/color', which is not anonymised as an image",
+        ),
+        (
+            '/depth=/color',
+            {'input_topics': ('/color',)},
+            "'/depth', which is not anonymised as an image",
+        ),
     ],
 )
 def test_follow_must_fit_the_bag(tmp_path, follow, more, said):

@@ -10,11 +10,13 @@ from samples.detectors import BrightDetector, FakeDetector, detections
 from samples.images import Stamp, compressed, decoded, image, noise
 
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.datatypes import Cover, Outcome
 from anonymizer_node.core.errors import DetectorError
+from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
-from anonymizer_node.offline.inside import joined
+from anonymizer_node.offline.inside import joined, judge_inside, redact_inside
 
 SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
@@ -302,3 +304,54 @@ def test_a_disparity_in_an_encoding_that_nobody_reads_is_dropped_and_named(tmp_p
 )
 def test_a_message_is_as_bad_as_its_worst_image(parts, status):
     assert joined([Outcome(part) for part in parts]).status == status
+
+
+# --- Two passes
+
+
+def test_images_are_covered_before_they_show_somebody_and_a_second_run_detects_nothing(
+    tmp_path, types
+):
+    messages = []
+    for index in range(6):
+        at = Stamp(1, index * 100_000_000)
+        shot = compressed(scene(index == 4, 1), stamp=at)
+        messages.append(rig(types, image(scene(False), stamp=at), [shot]))
+    bag(tmp_path, types, RIG, RIG_TEXT, messages)
+    settings = SETTINGS.changed(hold_seconds=0.25, detection_cache=str(tmp_path / 'cache'))
+    texts = []
+    for name, looks in (('one', 12), ('two', 0)):
+        detector = BrightDetector()
+        detector.provider = 'cpu'
+        detector.model = type('Model', (), {'name': 'bright', 'sha256': 'ab' * 32})()
+        anonymize_bag(tmp_path / 'in', tmp_path / name, settings, [detector])
+        assert len(detector.frames) == looks
+        texts.append((tmp_path / name / REGIONS_NAME).read_text())
+    assert texts[0] == texts[1]
+    lines = [json.loads(line) for line in texts[0].splitlines()]
+    assert [len(line['regions']) for line in lines if line['image'] == 'left'] == [0] * 6
+    views = [len(line['regions']) for line in lines if line['image'] == 'views[0].shot']
+    assert views == [0, 0, 1, 1, 1, 1]
+    with BagReader(tmp_path / 'one') as one, BagReader(tmp_path / 'two') as two:
+        assert [m.data for m in one.messages()] == [m.data for m in two.messages()]
+
+
+def test_an_image_of_a_message_that_was_not_judged_fails_the_message(tmp_path, types):
+    bag(tmp_path, types, RIG, RIG_TEXT, [rig(types, image(scene()), [compressed(scene(True, 1))])])
+    pipeline = Pipeline(SETTINGS, [BrightDetector()])
+    with BagReader(tmp_path / 'in') as reader:
+        (message,) = reader.messages()
+        places = reader.places(RIG, IMAGE_FORMS)
+        parts = judge_inside(pipeline, reader, message, places)
+        assert [part.label for part in parts] == ['left', 'views[0].shot']
+        covers = {
+            part.label: (part.judgement, Cover(np.array([True]), np.zeros((0, 4), np.float32)))
+            for part in parts
+        }
+        whole = redact_inside(pipeline, reader, message, places, covers)
+        assert whole.outcome.status == 'anonymized'
+        for label in covers:
+            fewer = {name: part for name, part in covers.items() if name != label}
+            processed = redact_inside(pipeline, reader, message, places, fewer)
+            assert processed.data is None
+            assert (processed.outcome.status, processed.outcome.cause) == ('dropped', 'unjudged')

@@ -1,5 +1,7 @@
 """Which bags there are, and where each goes."""
 
+import os
+
 import pytest
 from samples.recordings import mcap_file, split_bag
 
@@ -67,6 +69,27 @@ def test_a_folder_without_bags_is_refused(tmp_path):
     (tmp_path / 'in').mkdir()
     (tmp_path / 'in' / 'photo.jpg').touch()
     with pytest.raises(InputError, match='holds none'):
+        tasks_of([tmp_path / 'in'], tmp_path / 'out')
+
+
+def test_a_ros1_bag_that_was_not_closed_is_not_passed_over(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'run.bag.active').write_bytes(b'#ROSBAG V2.0\n')
+    assert targets([tmp_path / 'in'], tmp_path / 'out') == {'run.bag.active': 'run'}
+
+
+def test_a_folder_that_can_not_be_looked_into_is_not_passed_over(tmp_path, monkeypatch):
+    split_bag(tmp_path / 'in' / 'a', [['a']])
+    (tmp_path / 'in' / 'closed').mkdir()
+    whole = os.scandir
+
+    def scan(path):
+        if str(path).endswith('closed'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, 'scandir', scan)
+    with pytest.raises(PermissionError, match='closed'):
         tasks_of([tmp_path / 'in'], tmp_path / 'out')
 
 

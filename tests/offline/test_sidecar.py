@@ -9,6 +9,7 @@ from samples.detectors import detections
 
 from anonymizer_node.core.datatypes import Judgement
 from anonymizer_node.core.errors import DetectorError, InputError
+from anonymizer_node.offline import sidecar as module
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
 from anonymizer_node.offline.records import Part, Record, as_json, digest_of, from_json
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
@@ -299,3 +300,20 @@ def test_a_folder_that_can_not_be_written_to_is_said(tmp_path):
         Sidecar(tmp_path / 'file' / 'cache', IDENTITY),
     ):
         pass
+
+
+def test_a_file_that_another_run_finishes_in_this_moment_is_left_alone(tmp_path, monkeypatch):
+    folder = tmp_path / 'cache'
+    lock = module.fcntl.flock
+
+    def finished_meanwhile(file, how):
+        the_file(folder).rename(tmp_path / 'finished')
+        lock(file, how)
+
+    monkeypatch.setattr(module.fcntl, 'flock', finished_meanwhile)
+    with Sidecar(folder, IDENTITY) as sidecar:
+        sidecar.append(record(0))
+        assert (tmp_path / 'finished').read_bytes() == b''
+        sidecar.complete()
+        assert len(list(sidecar.records())) == 1
+    assert list(folder.iterdir()) == []

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from samples.bags import IMAGE, SECOND, STRING, Entry, digest, read_bag, read_messages, write_bag
@@ -119,6 +120,24 @@ def test_a_topic_without_messages_is_kept(tmp_path, settings):
     report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', settings, [Known()])
     assert report.clean
     assert read_bag(tmp_path / 'out') == {'/front': []}
+
+
+def test_a_bag_without_images_is_read_once_and_leaves_no_sidecar(tmp_path, settings, monkeypatch):
+    log = [Entry('/log', STRING, f'line {index}', index) for index in range(3)]
+    source = write_bag(tmp_path / 'in', log)
+    whole, readers = BagReader.messages, []
+
+    def counted(self):
+        readers.append(threading.current_thread().name)
+        return whole(self)
+
+    monkeypatch.setattr(BagReader, 'messages', counted)
+    report = anonymize_bag(source, tmp_path / 'out', settings, [Known()])
+    assert report.clean
+    assert readers == [threading.main_thread().name]
+    assert not (tmp_path / 'cache').exists()
+    monkeypatch.undo()
+    assert read_bag(tmp_path / 'out') == read_bag(source)
 
 
 def test_nothing_is_carried_over_a_jump_of_time(tmp_path, settings):
@@ -406,8 +425,10 @@ def test_two_detectors_at_a_time_change_nothing(source, tmp_path, settings, monk
         return [detector]
 
     monkeypatch.setattr(job, 'load_teams', lambda settings, notice: (made(), made()))
+    opencv_threads = cv2.getNumThreads()
     anonymize_bag(source, tmp_path / 'two', settings)
     assert written(tmp_path / 'two') == written(tmp_path / 'one')
+    assert cv2.getNumThreads() == opencv_threads
 
 
 def test_the_order_of_all_messages_is_kept(tmp_path, settings):

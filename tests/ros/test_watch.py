@@ -98,3 +98,26 @@ def test_late_cameras_are_served_by_the_worker_that_runs(active):
         executor.spin_once(timeout_sec=0.01)
     assert [camera.intake.tally().published for camera in active._cameras] == [1, 1]
     executor.shutdown()
+
+
+def test_look_that_fails_ends_nothing_and_is_tried_again(active, monkeypatch):
+    def broken(plans):
+        raise MemoryError
+
+    executor = SingleThreadedExecutor(context=active.context)
+    executor.add_node(active)
+    calls = []
+    with monkeypatch.context() as starved:
+        starved.setattr(active._watch._discovery, 'look', lambda plans: calls.append(broken(plans)))
+        starved.setattr(active._watch, '_log_due', lambda key: calls.append(key))
+        for _ in range(2000):
+            if calls:
+                break
+            executor.spin_once(timeout_sec=0.01)
+    assert calls == ['look']
+    for _ in range(2000):
+        if names(active):
+            break
+        executor.spin_once(timeout_sec=0.01)
+    assert names(active) == ['/front/image', '/rear/image']
+    executor.shutdown()

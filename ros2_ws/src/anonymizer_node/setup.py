@@ -51,6 +51,7 @@ setup(
             'ros-sensor-msgs==5.5.1',
             'ros-diagnostic-msgs==5.5.1',
             'ros-visualization-msgs==5.5.1',
+            'ros-std-msgs==5.5.1',
             'ros-std-srvs==5.5.1',
             'ros-lifecycle-msgs',
         ],
@@ -78,6 +79,9 @@ setup(
         'console_scripts': [
             f'anonymizer_node = {NAME}.ros.main:main',
             f'anonymize = {NAME}.cli.main:main',
+            f'camera_simulator = {NAME}.ros.camera_simulator:main',
+            f'leak_checker = {NAME}.ros.leak_checker:main',
         ],
+        'pytest11': [f'{NAME} = {NAME}.ros.pytest_plugin'],
     },
 )

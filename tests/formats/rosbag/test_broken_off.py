@@ -83,6 +83,15 @@ def test_a_whole_mcap_with_a_damaged_chunk_is_refused(tmp_path):
         opened(path)
 
 
+@pytest.mark.parametrize('text', [b'', b'\n', bytes(500)])
+def test_metadata_into_which_nothing_was_written_is_none(tmp_path, text):
+    path = split_bag(tmp_path / 'run', [['a'], ['b']])
+    (path / 'metadata.yaml').write_bytes(text)
+    texts, _, losses = opened(path)
+    assert texts == ['a', 'b']
+    assert 'or it is empty' in losses[0]
+
+
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('compression', ['none', 'file', 'message'])
 def test_without_metadata_the_files_are_read_in_order(tmp_path, storage, compression):

@@ -342,3 +342,28 @@ def test_a_definition_in_idl_stays_one(tmp_path, text):
         'a/msg/B': 'ros2idl',
         STRING: 'ros2msg',
     }
+
+
+def test_a_compressed_message_may_leave_its_length_unsaid(tmp_path):
+    with BagWriter(tmp_path / 'bag', packing=Packing('mcap', 'message')) as writer:
+        writer._compress = zstandard.ZstdCompressor(write_content_size=False).compress
+        topic = writer.add_topic('/log', STRING)
+        writer.write(topic, 1, cdr('a' * 5000))
+    assert texts_of(tmp_path / 'bag') == ['a' * 5000]
+    with BagWriter(tmp_path / 'cut', packing=Packing('mcap', 'message')) as writer:
+        whole = zstandard.ZstdCompressor(write_content_size=False).compress(cdr('a' * 5000))
+        writer._compress = lambda data: whole[:-3]
+        writer.write(writer.add_topic('/log', STRING), 1, cdr(''))
+    with pytest.raises(InputError, match='cut off'):
+        texts_of(tmp_path / 'cut')
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('time_ns', [-(2**70), 2**70])
+def test_a_time_that_the_storage_can_not_hold_is_said_and_leaves_nothing(
+    tmp_path, storage, time_ns
+):
+    target = BagWriter(tmp_path / 'bag', storage)
+    with pytest.raises(InputError, match='can not be written'), target as writer:
+        writer.write(writer.add_topic('/log', STRING), time_ns, cdr('a'))
+    assert list(tmp_path.iterdir()) == []

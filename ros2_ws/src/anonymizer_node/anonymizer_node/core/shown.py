@@ -48,7 +48,7 @@ def refuse_depth(name: str, encoding: Encoding) -> None:
     """Raises: UnsupportedEncodingError: If no detector of people judges such an encoding."""
     if encoding.shown == DEPTH:
         raise UnsupportedEncodingError(
-            f'{name} is depth, and no detector of people judges depth. Set follow to '
+            f'{name!r} is depth, and no detector of people judges depth. Set follow to '
             '"TOPIC=COLOUR_TOPIC" to obscure in it what is obscured in its colour twin; have the '
             'driver name it mono16 if it is intensity; or, in a bag, set topic_actions to '
             '"TOPIC=copy" if it can show nobody.'

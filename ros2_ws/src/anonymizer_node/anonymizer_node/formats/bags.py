@@ -5,6 +5,7 @@ deserialised.
 """
 
 from anonymizer_node.formats.rosbag.found import is_recording, recordings_in
+from anonymizer_node.formats.rosbag.message_types import MessageTypes
 from anonymizer_node.formats.rosbag.model import (
     COMPRESSIONS,
     LEAST_PICTURE,
@@ -33,6 +34,7 @@ __all__ = [
     'BagReader',
     'BagWriter',
     'Leaf',
+    'MessageTypes',
     'MetadataRecord',
     'Packing',
     'Place',

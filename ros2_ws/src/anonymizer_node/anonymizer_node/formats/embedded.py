@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from anonymizer_node.core.pipeline import Codec
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.formats.bags import Place
 from anonymizer_node.formats.image_codecs import CODECS
 

@@ -16,8 +16,8 @@ from anonymizer_node.core.datatypes import Frame, Redacted, Region, UInt8Array
 from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, check_alpha, encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Views, of_plane
-from anonymizer_node.core.pipeline import Codec
 from anonymizer_node.core.redaction import BLACKOUT, redact
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.core.shown import refuse_depth, shown
 from anonymizer_node.formats import jpeg, png
 

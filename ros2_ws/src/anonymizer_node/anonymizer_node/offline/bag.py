@@ -14,7 +14,8 @@ from typing import TextIO
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.formats.bags import BagReader, BagWriter, Place
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.judging import Judging

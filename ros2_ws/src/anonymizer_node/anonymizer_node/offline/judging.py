@@ -10,6 +10,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 
+import cv2
+
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader, Place
 from anonymizer_node.offline.inside import judge_inside
@@ -56,10 +58,17 @@ class Judging:
             self._free.put(pipeline)
         self._sidecar = sidecar
         self._stop = threading.Event()
+        self._opencv_threads: int | None = None
         self._thread = threading.Thread(target=self._run, name='judging', daemon=True)
 
     def __enter__(self) -> Judging:
-        if not self._sidecar.was_complete:
+        if not self._wanted:
+            self._sidecar.complete()
+        elif not self._sidecar.was_complete:
+            if self._workers > 1:
+                # OpenCV's own threads would take the cores from the judges.
+                self._opencv_threads = cv2.getNumThreads()
+                cv2.setNumThreads(1)
             self._thread.start()
         return self
 
@@ -72,13 +81,15 @@ class Judging:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._opencv_threads is not None:
+            cv2.setNumThreads(self._opencv_threads)
 
     def _run(self) -> None:
         try:
             with BagReader(self._source, self._scratch) as reader:
 
-                def judged(message: BagMessage) -> Record:
-                    return self._judged(reader, message)
+                def judged(item: tuple[BagMessage, str]) -> Record:
+                    return self._judged(reader, *item)
 
                 images = self._unjudged(reader)
                 ahead = AHEAD * self._workers
@@ -90,8 +101,8 @@ class Judging:
         except BaseException as error:  # It is raised where the records are read.
             self._sidecar.fail(error)
 
-    def _unjudged(self, reader: BagReader) -> Iterator[BagMessage]:
-        """The images, without those that an earlier run has judged already."""
+    def _unjudged(self, reader: BagReader) -> Iterator[tuple[BagMessage, str]]:
+        """The images with their digests, without those that an earlier run has judged already."""
         earlier: Iterator[tuple[Record, LineEnd]] | None = self._sidecar.earlier()
         for message in reader.messages():
             if self._stop.is_set():
@@ -99,15 +110,16 @@ class Judging:
             topic = message.topic
             if (topic.name, topic.msgtype) not in self._wanted:
                 continue
+            digest = digest_of(message.data)
             if earlier is not None:
                 record, place = next(earlier, (None, None))
-                if record is not None and place is not None and is_of(record, message):
+                if record is not None and place is not None and is_of(record, message, digest):
                     self._sidecar.confirm(place)
                     continue
                 earlier = None
-            yield message
+            yield message, digest
 
-    def _judged(self, reader: BagReader, message: BagMessage) -> Record:
+    def _judged(self, reader: BagReader, message: BagMessage, digest: str) -> Record:
         topic = message.topic
         places = self._wanted[topic.name, topic.msgtype]
         pipeline = self._free.get()
@@ -120,14 +132,14 @@ class Judging:
                 parts = (Part('', replace(judgement, stamp_ns=codec.stamp)),)
         finally:
             self._free.put(pipeline)
-        return Record(topic.name, topic.msgtype, message.time_ns, digest_of(message.data), parts)
+        return Record(topic.name, topic.msgtype, message.time_ns, digest, parts)
 
 
-def is_of(record: Record, message: BagMessage) -> bool:
-    """Whether a record was made of this very message."""
+def is_of(record: Record, message: BagMessage, digest: str) -> bool:
+    """Whether a record was made of this very message, which has this digest."""
     return (
         record.topic == message.topic.name
         and record.msgtype == message.topic.msgtype
         and record.time_ns == message.time_ns
-        and record.digest == digest_of(message.data)
+        and record.digest == digest
     )

@@ -121,5 +121,5 @@ def _name(source: Path) -> str:
     whole = source.resolve()
     if whole.is_dir():
         return whole.name
-    name = source.name.removesuffix('.zstd')
+    name = source.name.removesuffix('.zstd').removesuffix('.active')
     return Path(name).stem

@@ -104,15 +104,15 @@ def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
     """The plan of a topic that may follow another one or be followed.
 
     Raises:
-        ConfigError: If it does or is, and isn't anonymised.
+        ConfigError: If it does or is, and isn't of images that are anonymised.
     """
     name = planned.topic.name
     if name not in twins and name not in twins.values():
         return planned
-    if planned.action != 'anonymize':
+    if planned.action != 'anonymize' or planned.places:
         raise ConfigError(
-            f'follow names {name!r}, which is not anonymised ({planned.reason}); name image topics '
-            'that are.'
+            f'follow names {name!r}, which is not anonymised as an image ({planned.reason}); name '
+            'image topics that are.'
         )
     if planned.places:
         raise ConfigError(

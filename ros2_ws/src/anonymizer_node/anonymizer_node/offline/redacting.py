@@ -20,7 +20,7 @@ from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
 from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, readable
-from anonymizer_node.offline.records import Record
+from anonymizer_node.offline.records import Record, digest_of
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
 
@@ -181,7 +181,7 @@ class Redacting:
             if why:
                 return Done(message, None, Outcome('dropped', cause=clouds.CAUSE, reason=why))
             return Done(message, message.data, Outcome('copied'))
-        if work.record is None or not is_of(work.record, message):
+        if work.record is None or not is_of(work.record, message, digest_of(message.data)):
             raise _stale(self._source)
         if planned.places:
             return self._redacted_inside(message, planned, work.record, work.covers)

@@ -9,7 +9,8 @@ from typing import Any
 
 from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline.joined import Kind
@@ -85,9 +86,20 @@ def identity_of(reader: BagReader, wanted: Sequence[Kind], pipeline: Pipeline) -
 
 
 def cache_folder(settings: Settings, identity: dict[str, Any]) -> Path | None:
-    """Where sidecars are kept; None if the detectors can't be told from others."""
-    if not all(item['sha256'] for item in identity['detectors']):
+    """Where sidecars are kept; None: nowhere.
+
+    Nowhere if there is nothing to judge, if the detectors can't be told from others, or if no
+    folder is named and the user has none that can be written to.
+    """
+    known = all(item['sha256'] for item in identity['detectors'])
+    if not known or not identity['bag']['topics']:
         return None
+    if settings.detection_cache:
+        return Path(settings.detection_cache).expanduser()
     root = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    folder = settings.detection_cache or Path(root) / 'anonymizer_node' / 'detections'
-    return Path(folder).expanduser()
+    try:
+        folder = (Path(root) / 'anonymizer_node' / 'detections').expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # The latter where there is no home.
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -19,10 +19,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
+from anonymizer_node.proof.detail import LEAST_VALUE_PX, cut, detail, is_smooth, is_tiles
 from anonymizer_node.proof.pictures import Picture
 from anonymizer_node.proof.raw_images import Layer
 
@@ -31,9 +33,6 @@ PIXELATE, BLUR = 'pixelate', 'blur'
 MOST_VALUES = 6
 """Values along the longer side of a region that may survive."""
 
-LEAST_VALUE_PX = 8
-"""Pixels along a side that one value must stand for, where the region has so many."""
-
 _LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
 """Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
 for rounding: to whole levels, or to a JPEG's quantisation and from its colour space."""
@@ -41,9 +40,6 @@ for rounding: to whole levels, or to a JPEG's quantisation and from its colour s
 _PEAK_LEVELS = {'raw': 4.0, 'png': 4.0, 'jpeg': 48.0}
 """How far a single sample may be from what the few values make of it; a JPEG's quantisation and
 colour space move single ones further."""
-
-_LEAST_TILE_PX = LEAST_VALUE_PX - 2
-"""Pixels from one change to the next in tiles; chroma of half the columns moves edges by one."""
 
 _BLACK = {'raw': 0, 'png': 0, 'jpeg': 8}
 """Brightest sample that counts as black."""
@@ -87,15 +83,15 @@ def why_region_visible(
         if method == 'blackout' or after.depth:
             return 'is not black'
         for part, values, alone in _parts(within, _drawn(regions, after, new)):
-            left, peak = _detail(_cut(new, part), values, new.apart)
-            if left > levels and _detail(_cut(old, part), values, old.apart)[0] > levels:
+            left, peak = detail(cut(new, part), values, new.apart)
+            if left > levels and detail(cut(old, part), values, old.apart)[0] > levels:
                 return f'still shows detail of {left:.1f} levels'
             if peak > _PEAK_LEVELS[after.kind]:
                 return f'has a pixel that stands out by {peak:.0f} levels'
             edges = within if alone else None
-            if method == PIXELATE and after.kind != 'jpeg' and not _is_tiles(new, part, edges):
+            if method == PIXELATE and after.kind != 'jpeg' and not is_tiles(new, part, edges):
                 return 'is not made of tiles'
-            if method == BLUR and after.kind != 'jpeg' and not _is_smooth(new, part):
+            if method == BLUR and after.kind != 'jpeg' and not is_smooth(new, part):
                 return 'is not smooth'
             side = ''
             if alone and new is after.layers[0]:
@@ -109,6 +105,23 @@ def is_solid_black(picture: Picture) -> bool:
     """Whether a whole frame shows nothing."""
     whole = Region(0, 0, picture.width, picture.height)
     return all(_is_black(whole, layer, _BLACK[picture.kind]) for layer in picture.layers)
+
+
+def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.bool_]:
+    """Where a picture is black over areas as large as anything that is obscured, (rows, columns).
+
+    Args:
+        picture: The output frame.
+        before: Its input, of the same size and kind: what hasn't changed was not obscured, such as
+            dark clothes. Without it they pass for obscured.
+    """
+    black = np.ones((picture.height, picture.width), np.bool_)
+    for layer in picture.layers:
+        black &= _dark(layer, _BLACK[picture.kind])
+    if before is not None:
+        black &= (picture.layers[0].pixels != before.layers[0].pixels).any(axis=2)
+    kernel = np.ones((LEAST_VALUE_PX, LEAST_VALUE_PX), np.uint8)
+    return np.asarray(cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, kernel), np.bool_)
 
 
 class _Drawn(NamedTuple):
@@ -149,11 +162,6 @@ def _without_seam(region: Region, layer: Layer) -> Region | None:
     return Region(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
-def _cut(layer: Layer, region: Region) -> NDArray[np.float64]:
-    patch = layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
-    return patch.astype(np.float64)
-
-
 def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     patch = layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
     if layer.metres:
@@ -164,66 +172,14 @@ def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     return bool(dark and (alpha == alpha[:1, :1]).all())
 
 
-def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> tuple[float, float]:
-    """Contrast that isn't explained by a grid with so many values along its shorter side.
-
-    Of a mosaic, whose colours lie `apart`, each colour is looked at by itself.
-
-    Returns:
-        Its root mean square, and the most that a single sample is off; both levels.
-    """
-    left = peak = 0.0
-    for first in range(apart * apart):
-        colour = patch[first // apart :: apart, first % apart :: apart]
-        rows, columns, samples = colour.shape
-        for sample in range(samples if min(rows, columns) > values else 0):
-            matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
-            _, vectors = np.linalg.eigh(matrix @ matrix.T)
-            kept = vectors[:, len(matrix) - values :]
-            rest = matrix - kept @ (kept.T @ matrix)
-            left += float((rest**2).sum())
-            peak = max(peak, float(np.abs(rest).max()))
-    return float(np.sqrt(left / patch.size)), peak
-
-
-def _is_tiles(layer: Layer, part: Region, region: Region | None) -> bool:
-    """Whether rows and columns of a piece change only every few pixels, as the edges of tiles do.
-
-    Where an edge of the piece is one of its region's, a tile ends there too. None for a region:
-    that isn't known, since several are drawn over each other.
-    """
-    by = layer.apart
-    rows = layer.pixels[part.y0 : part.y1, part.x0 : part.x1]
-    for first in range(by * by):
-        colour = rows[first // by :: by, first % by :: by]
-        for axis, lines in ((1, colour), (0, colour.swapaxes(0, 1))):
-            unlike = (lines[1:] != lines[:-1]).any(axis=(1, 2))
-            changes = [int(index) + 1 for index in np.flatnonzero(unlike)]
-            if not changes:
-                continue
-            if region is not None and part[axis] == region[axis]:
-                changes.insert(0, 0)
-            if region is not None and part[axis + 2] == region[axis + 2]:
-                changes.append(len(lines))
-            if any(by * (after - before) < _LEAST_TILE_PX for before, after in pairwise(changes)):
-                return False
-    return True
-
-
-def _is_smooth(layer: Layer, part: Region) -> bool:
-    """Whether a piece bends nowhere more than a line from value to value can, 8 pixels apart."""
-    by = layer.apart
-    bend = 2 * np.iinfo(layer.pixels.dtype).max * by / _LEAST_TILE_PX + 2
-    patch = _cut(layer, part)
-    for axis in (0, 1):
-        count = patch.shape[axis]
-        if count > 2 * by:
-            before, here, after = (
-                patch.take(range(first, count - 2 * by + first), axis) for first in (0, by, 2 * by)
-            )
-            if np.abs(before - 2 * here + after).max() > bend:
-                return False
-    return True
+def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
+    """Which pixels show nothing, (rows, columns). Alpha isn't looked at."""
+    if layer.metres:
+        metres = np.ascontiguousarray(layer.pixels).view(np.float32)
+        return np.asarray(np.isnan(metres).all(axis=2), np.bool_)
+    least, most = layer.black or (0, brightest)
+    colours = layer.pixels[:, :, : layer.colours]
+    return np.asarray(((colours >= least) & (colours <= most)).all(axis=2), np.bool_)
 
 
 def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, levels: float) -> str:
@@ -231,7 +187,7 @@ def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, level
 
     Only where the input has a change there: a plain wall has none to hide.
     """
-    was, now, by = _cut(old, part), _cut(new, part), new.apart
+    was, now, by = cut(old, part), cut(new, part), new.apart
     sides = (
         ('top', part.y0 == region.y0, 0, 0, by),
         ('bottom', part.y1 == region.y1, 0, -1, -1 - by),

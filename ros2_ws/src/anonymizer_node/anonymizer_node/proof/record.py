@@ -150,7 +150,7 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
             continue
         try:
             said = reader.decode(kind, message.data)
-            listed = list(stated(said)) if kind == DETECTIONS else _stated_by_marker(said)
+            listed = stated_by(kind, said)
         except (FrameError, ValueError, OverflowError):
             unreadable += 1
             continue
@@ -161,10 +161,21 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
     return markers, unreadable
 
 
+def stated_by(msgtype: str, message: Any) -> list[tuple[str, Region | None]]:
+    """Topic and region of each box in a decoded ImageMarker or Detection2DArray.
+
+    Without a box it is about a frame without regions: None, and '' where the topic isn't told.
+
+    Raises:
+        ValueError, OverflowError: If it holds something else.
+    """
+    return list(stated(message)) if msgtype == DETECTIONS else _stated_by_marker(message)
+
+
 def _stated_by_marker(marker: Any) -> list[tuple[str, Region | None]]:
     if not marker.ns:
         return []
-    return [(marker.ns, region) for region in _regions_of(marker)] or [(marker.ns, None)]
+    return [(marker.ns, region) for region in regions_of(marker)] or [(marker.ns, None)]
 
 
 def stamp_ns(message: Any) -> int:
@@ -172,7 +183,12 @@ def stamp_ns(message: Any) -> int:
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
-def _regions_of(marker: Any) -> Iterator[Region]:
+def regions_of(marker: Any) -> Iterator[Region]:
+    """The boxes that an ImageMarker draws.
+
+    Raises:
+        ValueError: If it draws something else.
+    """
     points = marker.points
     if len(points) % POINTS_PER_REGION:
         raise ValueError(f'{len(points)} points are no whole regions')

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rclpy.lifecycle import LifecycleNode
 
 from anonymizer_node.core.datatypes import Outcome, Region
-from anonymizer_node.core.pipeline import Codec
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.ros.qos import message_class, output_qos
 
 try:

@@ -22,7 +22,8 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.ros.announcer import Announcer, Audience
 from anonymizer_node.ros.camera import Camera

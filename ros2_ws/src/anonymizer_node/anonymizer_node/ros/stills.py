@@ -25,7 +25,7 @@ from std_srvs.srv import Trigger
 from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.encodings import resized_bgr
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.core.pipeline import Codec
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.ros.topics import CameraPlan
 
 SERVICE = '~/take_still'

@@ -49,7 +49,7 @@ class Watch:
         self.look()
         # Not on the node's clock: a simulation that stands still must not blind it.
         self._timer = node.create_timer(
-            PERIOD_S, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            PERIOD_S, self._try, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def look(self) -> None:
@@ -73,6 +73,15 @@ class Watch:
 
     def _plans(self) -> list[CameraPlan]:
         return [camera.plan for camera in self._cameras()]
+
+    def _try(self) -> None:
+        try:
+            self.look()
+        except Exception as error:  # Of memory, most likely; rclpy would end the process.
+            if self._node.context.ok() and self._log_due('look'):
+                self._node.get_logger().error(
+                    f'Could not look for cameras: {type(error).__name__}: {error}'
+                )
 
     def _follow(self, camera: Camera) -> None:
         try:

@@ -11,7 +11,9 @@ from anonymizer_node.formats.rosbag.metadata import FILE_NAME
 
 STORED = ('.mcap', '.db3')
 ZIPPED = '.zstd'
-ROS1 = '.bag'
+ROS1 = ('.bag', '.bag.active')
+"""The latter while it is recorded, and for ever if the recorder was killed."""
+
 _NUMBERED = re.compile(r'(.+)_(\d+)')
 
 
@@ -53,15 +55,22 @@ def is_recording(path: Path) -> bool:
     """Whether a path is one recording: a rosbag2 directory, whole or broken off, or a file."""
     if path.is_dir():
         return (path / FILE_NAME).is_file() or bool(parts_of(path))
-    return path.is_file() and (is_storage(path) or path.suffix == ROS1)
+    return path.is_file() and (is_storage(path) or path.name.endswith(ROS1))
 
 
 def recordings_in(folder: Path) -> Iterator[Path]:
     """Every recording in a folder, then those in the folders in it, in the order of their names.
 
     Links to folders are not followed, and hidden folders are nobody's recordings.
+
+    Raises:
+        OSError: If a folder can't be looked into.
     """
-    for place, folders, files in os.walk(folder):
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
         here = Path(place)
         if here != folder and is_recording(here):
             folders.clear()

@@ -7,71 +7,26 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-import zstandard
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
-from anonymizer_node.formats.rosbag import found, metadata, ros1_file, zipped
+from anonymizer_node.formats.rosbag import found, metadata, zipped
 from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, typestore_of
-from anonymizer_node.formats.rosbag.mcap_file import McapFile
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
     BagMessage,
     Leaf,
-    MetadataRecord,
     Packing,
     Place,
-    Stored,
     Topic,
 )
-from anonymizer_node.formats.rosbag.ros1_file import Ros1File
+from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
 from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
-from anonymizer_node.formats.rosbag.staging import Staging, sweep
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
-
-
-class StorageFile(Protocol):
-    """What is asked of one file of a recording, whatever its format.
-
-    Attributes:
-        path: It.
-        topics: What is in it; `key` is what its messages call their channel.
-        losses: What of it could not be read, as sentences.
-        told: What it says of the recording it is from, or None.
-        chunk_compression: Of an MCAP file's chunks.
-        metadata_records: Of an MCAP file, but for rosbag2's own.
-        attachments: Name, media type and size of each.
-        count: Messages in it, as far as it knows.
-        first_ns: Time of the first.
-        last_ns: Time of the last.
-    """
-
-    path: Path
-    topics: list[Topic]
-    losses: list[str]
-    told: metadata.Metadata | None
-    chunk_compression: str
-    metadata_records: list[MetadataRecord]
-    count: int
-    first_ns: int
-    last_ns: int
-
-    @property
-    def attachments(self) -> list[tuple[str, str, int]]:
-        """Name, media type and size of each."""
-
-    def messages(self) -> Iterator[Stored]:
-        """All messages, by time."""
-
-    def read_attachments(self) -> Iterator[Attachment]:
-        """The files in it."""
-
-    def close(self) -> None:
-        """Let go of what was made for it."""
 
 
 class BagReader:
@@ -116,17 +71,12 @@ class BagReader:
         self.custom_data: dict[str, str] = {}
         self.ros_distro = ''
         self.start_ns = self.duration_ns = self.count = self.size = 0
-        self.losses: list[str] = []
-        self.notes: list[str] = []
-        self.attachments: list[tuple[str, str, int]] = []
-        self.metadata_records: list[MetadataRecord] = []
         self.types: Typestore = get_typestore(Stores.EMPTY)
-        self._scratch = scratch or Path(tempfile.gettempdir())
-        self._staging: Staging | None = None
-        self._paths: list[Path] = []
-        self._parts: dict[int, StorageFile] = {}
-        self._looked_at: set[int] = set()
-        self._told: metadata.Metadata | None = None
+        self._files = Parts(self.path, scratch or Path(tempfile.gettempdir()))
+        self.losses = self._files.losses
+        self.notes = self._files.notes
+        self.attachments = self._files.attachments
+        self.metadata_records = self._files.metadata_records
         self._open = False
 
     def __enter__(self) -> BagReader:
@@ -138,7 +88,8 @@ class BagReader:
         if not self.path.exists():
             raise InputError(f'{str(self.path)!r} does not exist.')
         try:
-            self._find()
+            self._files.find()
+            self.size = sum(path.stat().st_size for path in self._files.paths)
             self._describe()
         except Exception as error:  # The edge to parsers that aren't ours, and damaged files make
             # them raise nearly anything: errors of storage and decompressor, struct.error,
@@ -163,13 +114,7 @@ class BagReader:
 
     def _close(self) -> None:
         self._open = False
-        for part in self._parts.values():
-            part.close()
-        self._parts.clear()
-        self._looked_at.clear()
-        staging, self._staging = self._staging, None
-        if staging is not None:
-            staging.close()
+        self._files.close()
 
     @property
     def expected_bytes(self) -> int:
@@ -178,13 +123,13 @@ class BagReader:
             return self.size
         # One file as it was before it was compressed is there three times: to be read by either
         # pass, and as written.
-        largest = max((zipped.whole_size(path) for path in self._paths), default=0)
+        largest = max((zipped.whole_size(path) for path in self._files.paths), default=0)
         return self.size + 3 * largest
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that its messages are in."""
-        return tuple(self._paths)
+        return tuple(self._files.paths)
 
     def messages(self) -> Iterator[BagMessage]:
         """All messages in the order of the recording. May be called again.
@@ -193,13 +138,13 @@ class BagReader:
             InputError: If the recording is damaged further on.
         """
         assert self._open, 'BagReader is a context manager'
-        unpack = zstandard.ZstdDecompressor().decompress
         try:
-            for number in range(len(self._paths)):
-                part = self._part(number)
+            for number in range(len(self._files.paths)):
+                part = self._files.part(number)
                 topics = self._topics_of(part)
                 for stored in part.messages():
-                    data = unpack(stored.data) if self.compression == 'message' else stored.data
+                    packed = self.compression == 'message'
+                    data = zipped.message(stored.data) if packed else stored.data
                     yield BagMessage(
                         topics[stored.channel],
                         stored.time_ns,
@@ -216,8 +161,8 @@ class BagReader:
 
     def read_attachments(self) -> Iterator[Attachment]:
         """The files in its MCAP files."""
-        for number in range(len(self._paths)):
-            yield from self._part(number).read_attachments()
+        for number in range(len(self._files.paths)):
+            yield from self._files.part(number).read_attachments()
 
     def decode(self, msgtype: str, data: bytes | bytearray | memoryview) -> Any:
         """A message from CDR. Arrays in it are views of `data`, writable if that is.
@@ -261,33 +206,10 @@ class BagReader:
         except (KeyError, RecursionError):
             return ()
 
-    def _find(self) -> None:
-        """Which files there are, and what metadata.yaml says."""
-        if not self.path.is_dir():
-            self._paths = [self.path]
-            if not found.is_recording(self.path):
-                raise InputError(f'its name ends in {self.path.suffix!r}')
-        elif (self.path / metadata.FILE_NAME).is_file():
-            text = (self.path / metadata.FILE_NAME).read_text(encoding='utf-8')
-            self._told = metadata.parsed(text)
-            self._paths = [self.path / name for name in self._told.files]
-            absent = [path.name for path in self._paths if not path.is_file()]
-            if absent:
-                raise InputError(f'{", ".join(absent)} is absent')
-        else:
-            self._paths = found.parts_of(self.path)
-            if not self._paths:
-                raise InputError(f'it holds no {metadata.FILE_NAME}, nor files of one recording')
-            self.losses.append(
-                f'There is no {metadata.FILE_NAME}: the recording broke off, and what had not '
-                'been written by then is lost.'
-            )
-        self.size = sum(path.stat().st_size for path in self._paths)
-
     def _describe(self) -> None:
-        told = self._told
+        told = self._files.told
         if told is None:
-            self._skip_what_is_empty()
+            self._files.skip_what_is_empty()
             told = self._added_up()
         else:
             self._defined(told)
@@ -297,41 +219,24 @@ class BagReader:
         self.ros_distro, self.count = told.ros_distro, told.count
         if self.count:
             self.start_ns, self.duration_ns = told.start_ns, told.duration_ns
-        elif self.losses and any(part.losses for part in self._parts.values()):
+        elif self.losses and any(part.losses for part in self._files.opened()):
             raise InputError(f'nothing of it could be saved: {" ".join(self.losses)}')
-        chunks = {part.chunk_compression for part in self._parts.values()} - {''}
-        numbered = any(re.search(r'_\d+$', found.bare(path).stem) for path in self._paths)
+        chunks = {part.chunk_compression for part in self._files.opened()} - {''}
+        numbered = any(re.search(r'_\d+$', found.bare(path).stem) for path in self._files.paths)
         self.packing = Packing(
             self.storage,
             self.compression or (sorted(chunks)[0] if chunks else 'none'),
-            numbered=numbered or len(self._paths) > 1,
+            numbered=numbered or len(self._files.paths) > 1,
         )
-
-    def _skip_what_is_empty(self) -> None:
-        """A recorder that was killed may leave a file that it hadn't begun to fill."""
-        empty = [path for path in self._paths if not path.stat().st_size]
-        if empty and len(empty) < len(self._paths):
-            self._paths = [path for path in self._paths if path not in empty]
-            self.losses.append(f'{", ".join(path.name for path in empty)} is empty.')
-
-    def _skip_what_broke_at_once(self) -> None:
-        """The last file may have broken off before there was anything to be read in it."""
-        last = len(self._paths) - 1
-        if last > 0:
-            try:
-                self._part(last)
-            except InputError as error:
-                self.losses.append(f'Nothing of {self._paths[last].name} could be saved: {error}.')
-                del self._paths[last]
 
     def _defined(self, told: metadata.Metadata) -> None:
         """The topics of metadata.yaml, with the definitions that are in the files."""
         definitions: dict[str, str] = {}
-        for number, path in enumerate(self._paths):
+        for number, path in enumerate(self._files.paths):
             # To look into a compressed file it has to be unpacked: no more of them than needed.
             lacking = any(item.msgtype not in definitions for item in told.topics)
             if number == 0 or lacking or path.suffix != found.ZIPPED:
-                for item in self._part(number).topics:
+                for item in self._files.part(number).topics:
                     if item.definition:
                         definitions.setdefault(item.msgtype, item.definition)
         self.topics = tuple(
@@ -343,9 +248,9 @@ class BagReader:
         topics: dict[tuple[Any, ...], Topic] = {}
         whole = metadata.Metadata(start_ns=2**63 - 1)
         last_ns = 0
-        self._skip_what_broke_at_once()
-        for number, path in enumerate(self._paths):
-            part = self._part(number)
+        self._files.skip_what_broke_at_once()
+        for number, path in enumerate(self._files.paths):
+            part = self._files.part(number)
             whole.storage = 'sqlite3' if isinstance(part, SqliteFile) else 'mcap'
             if part.told is not None:
                 whole.version, whole.ros_distro = part.told.version, part.told.ros_distro
@@ -370,7 +275,7 @@ class BagReader:
 
     def _first_is_zipped(self) -> bool:
         """Whether messages are compressed: none in CDR begins like a zstd frame."""
-        first = next(iter(self._part(0).messages()), None) if self._paths else None
+        first = next(iter(self._files.part(0).messages()), None) if self._files.paths else None
         return first is not None and first.data.startswith(_ZSTD_MAGIC)
 
     def _topics_of(self, part: StorageFile) -> dict[int, Topic]:
@@ -389,47 +294,6 @@ class BagReader:
             if topic is not None:
                 topics[item.key] = topic
         return topics
-
-    def _part(self, number: int) -> StorageFile:
-        """One of the files; of compressed ones only the last that was asked for is kept."""
-        if number in self._parts:
-            return self._parts[number]
-        path = self._paths[number]
-        losses: list[str] = []
-        if path.suffix == found.ZIPPED:
-            for key, other in list(self._parts.items()):
-                if self._paths[key].suffix == found.ZIPPED:
-                    other.close()
-                    other.path.unlink(missing_ok=True)
-                    del self._parts[key]
-            opened = self._folder() / found.bare(path).name
-            losses += zipped.unpack(path, opened, may_break=self._told is None)
-        else:
-            opened = path
-        part = self._opened(opened)
-        part.losses[:0] = losses
-        self.losses += [text for text in part.losses if text not in self.losses]
-        if isinstance(part, Ros1File) and ros1_file.NOTE not in self.notes:
-            self.notes.append(ros1_file.NOTE)
-        if number not in self._looked_at:
-            self._looked_at.add(number)
-            self.attachments += part.attachments
-            self.metadata_records += part.metadata_records
-        self._parts[number] = part
-        return part
-
-    def _opened(self, path: Path) -> StorageFile:
-        if path.suffix == found.ROS1:
-            return Ros1File(path)
-        if path.suffix == '.db3':
-            return SqliteFile(path, self._folder, counted=self._told is None)
-        return McapFile(path)
-
-    def _folder(self) -> Path:
-        if self._staging is None:
-            sweep(self._scratch)
-            self._staging = Staging(self._scratch, self.path.stem or 'recording')
-        return self._staging.folder
 
 
 def _alike(topic: Topic) -> tuple[Any, ...]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import sqlite3
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import zstandard
 from rosbags.interfaces import Qos
-from rosbags.typesys import Stores, get_typestore
-from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.rosbag import metadata, zipped
 from anonymizer_node.formats.rosbag.found import ZIPPED
+from anonymizer_node.formats.rosbag.message_types import MessageTypes
 from anonymizer_node.formats.rosbag.model import (
     ENDINGS,
     STORAGES,
@@ -35,11 +34,13 @@ from anonymizer_node.formats.rosbag.reader import BagReader
 from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep, sync, sync_tree
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
-_UNWRITABLE = (sqlite3.Error, OSError)
+_UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
+"""The latter two of times that a storage can't hold."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class BagWriter:
+class BagWriter(MessageTypes):
     """Writes a rosbag2 directory that appears whole or not at all. A context manager.
 
     Everything is written into a hidden folder beside the target, synced, and renamed at the end.
@@ -49,7 +50,6 @@ class BagWriter:
     Attributes:
         path: The target directory.
         folder: Where it is being written; extra files that belong to the bag go in here.
-        types: Typestore for making messages, `types.types['std_msgs/msg/String'](...)`.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class BagWriter:
             expected_bytes: What it will take, checked before anything is written.
         """
         assert storage in STORAGES, storage
+        super().__init__()
         self.path = Path(path)
-        self.types: Typestore = get_typestore(Stores.LATEST)
         self.folder = self.path
         self._packing = packing or Packing(storage)
         self._version = 9 if version >= 9 else 8
@@ -264,10 +264,6 @@ class BagWriter:
             raise self._unwritable(error) from error
         self._files[-1].add(time_ns)
         self._counts[topic.key] += 1
-
-    def encode(self, msgtype: str, message: Any) -> bytes:
-        """A message to CDR."""
-        return bytes(self.types.serialize_cdr(message, msgtype))
 
     def _move_on(self, like: BagMessage | None) -> None:
         """Begin a new file if the next message belongs into one."""

@@ -66,6 +66,23 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
     return [f'{path.name} breaks off after {in_words(done)} of what was compressed.']
 
 
+def message(data: bytes) -> bytes:
+    """A message that rosbag2 compressed.
+
+    Raises:
+        zstandard.ZstdError: If it isn't one.
+    """
+    decompressor = zstandard.ZstdDecompressor()
+    if zstandard.frame_content_size(data) >= 0:
+        return decompressor.decompress(data)
+    # Written as a stream it doesn't say how long it is.
+    unpacking = decompressor.decompressobj()
+    whole = unpacking.decompress(data)
+    if not unpacking.eof:
+        raise zstandard.ZstdError('a compressed message is cut off')
+    return whole
+
+
 def pack(path: Path, target: Path) -> None:
     """Compress a file into another one, and take the first away."""
     with path.open('rb') as stream, target.open('wb') as packed:
