@@ -149,10 +149,14 @@ def test_themes_differ(browser, page):
 
 
 @pytest.mark.parametrize('motion', ['reduce', 'no-preference'])
-def test_nothing_moves_for_who_does_not_want_it(browser, page, motion):
+def test_nothing_moves_by_itself(browser, page, motion):
     browser.open(page, prefers_reduced_motion=motion)
-    moves = browser.run("getComputedStyle(document.documentElement).scrollBehavior === 'smooth'")
-    assert moves == (motion != 'reduce')
+    assert browser.run('getComputedStyle(document.documentElement).scrollBehavior') == 'auto'
+    focus_first(browser)
+    browser.press('Enter')
+    assert browser.run('document.getAnimations().length') == 0
+    text = (TEMPLATES / 'page.css').read_text(encoding='utf-8')
+    assert not re.search('animation|transition|smooth', text)
 
 
 FOCUS = "document.activeElement.hash || ''"
@@ -223,6 +227,10 @@ def test_focus_is_seen_and_enter_enlarges(browser, page):
     assert browser.run(width) > 1.5 * small
     browser.press('j')
     assert browser.run('location.hash') == browser.run(FOCUS) != first
+    top, bottom = browser.run(
+        '(({ top, bottom }) => [top, bottom])(document.activeElement.getBoundingClientRect())'
+    )
+    assert 0 <= top < bottom <= 900, 'it is in view'
     assert browser.run(width) > 1.5 * small
     browser.press('Escape')
     assert browser.run(width) == small

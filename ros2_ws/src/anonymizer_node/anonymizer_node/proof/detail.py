@@ -37,12 +37,24 @@ def detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> tuple[flo
         rows, columns, samples = colour.shape
         for sample in range(samples if min(rows, columns) > values else 0):
             matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
-            _, vectors = np.linalg.eigh(matrix @ matrix.T)
-            kept = vectors[:, len(matrix) - values :]
+            kept = _span(matrix, values)
             rest = matrix - kept @ (kept.T @ matrix)
             left += float((rest**2).sum())
             peak = max(peak, float(np.abs(rest).max()))
     return float(np.sqrt(left / patch.size)), peak
+
+
+def _span(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """So many directions, (rows, count), that explain about as much of a matrix as any do.
+
+    Found by turning guesses towards it a few times: much faster than all directions, and what is
+    left beyond them is never less than beyond the best.
+    """
+    guess = np.random.default_rng(0).standard_normal((matrix.shape[1], count))
+    kept = np.linalg.qr(matrix @ guess)[0]
+    for _ in range(2):
+        kept = np.linalg.qr(matrix @ (matrix.T @ kept))[0]
+    return np.asarray(kept)
 
 
 def is_tiles(layer: Layer, part: Region, region: Region | None) -> bool:
