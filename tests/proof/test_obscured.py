@@ -162,6 +162,16 @@ def test_one_pixel_put_back_is_seen_however_large_the_region(method, region):
     assert why(before, after, method=method)
 
 
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+def test_one_pixel_put_back_is_seen_when_nobody_says_how_it_was_obscured(method):
+    before = photograph(2)
+    after = before.copy()
+    redact(after, REGIONS, (0, 0, 0), method, 0.0)
+    assert why(before, after) == ''
+    after[60, 23] = np.where(after[60, 23] < 128, after[60, 23] + 40, after[60, 23] - 40)
+    assert 'stands out' in why(before, after)
+
+
 def test_tiles_that_differ_by_a_single_level_anywhere_are_no_tiles():
     before = photograph(2)
     region = REGIONS[0]
