@@ -185,6 +185,23 @@ def test_coefficients_that_the_encoder_would_corrupt_are_refused(method):
         jpeg.redact(data, [Region(8, 0, 9, 1)], method, 0.5)
 
 
+@needs_library
+@pytest.mark.parametrize('method', ['blackout', 'pixelate', 'blur'])
+@pytest.mark.parametrize('table', [b'\x10', b'\x11'], ids=['first table', 'second table'])
+def test_an_ac_coefficient_of_eleven_bits_is_refused(method, table):
+    plain = black_picture(parse(scene_jpeg(16, 8, 'grey')).header)
+    dc_codes = b'\0' + bytes([1, 1]) + bytes(14) + bytes([0, 8])
+    ac_codes = table + bytes([1, 1]) + bytes(14) + bytes([0, 11])
+    # DC -128, AC 1025, end of block; DC as before, end of block; filling.
+    bits = '10' + '01111111' + '10' + '10000000001' + '0' + '00' + '111111'
+    scan = segment(0xDA, b'\1\1' + bytes([table[0] & 1]) + b'\0\x3f\0')
+    data = plain[: position_of(plain, 0xC4)] + segment(0xC4, dc_codes + ac_codes) + scan
+    data += int(bits, 2).to_bytes(4, 'big') + b'\xff\xd9'
+    assert jpeg.coefficients(data)[0][0, 0, 1] == 1025
+    with pytest.raises(FrameError, match='1025'):
+        jpeg.redact(data, [Region(8, 0, 9, 1)], method, 0.5)
+
+
 def test_a_claim_of_too_many_pixels_is_refused_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(turbojpeg_library, 'library', lambda: pytest.fail('was decoded'))
     data = patched(GOOD, SOF + 5, size(16384, 8193))
