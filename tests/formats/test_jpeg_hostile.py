@@ -8,12 +8,14 @@ import sys
 import time
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples.jpegs import (
     VARIANTS,
     exif,
+    jpeg_of,
     patched,
     position_of,
     scene_jpeg,
@@ -209,6 +211,31 @@ def test_a_claim_of_too_many_pixels_is_refused_before_anything_is_decoded(monkey
         jpeg.decode(data, 512)
     with pytest.raises(FrameError, match='16384x8193'):
         jpeg.blacked_out(data)
+
+
+@pytest.mark.parametrize('data', [GOOD, PROGRESSIVE], ids=['baseline', 'progressive'])
+def test_a_claim_that_so_few_bytes_can_not_hold_is_refused_before_memory_is_taken(
+    monkeypatch, data
+):
+    monkeypatch.setattr(turbojpeg_library, 'library', lambda: pytest.fail('was decoded'))
+    claimed = patched(data, data.index(b'\0\x11\x08') + 3, size(8000, 8000))
+    for work in (
+        lambda: jpeg.decode(claimed, 512),
+        lambda: jpeg.redact(claimed, REGION, 'blackout', 0.5),
+    ):
+        with pytest.raises(FrameError, match='exhaust memory'):
+            work()
+
+
+@needs_library
+@pytest.mark.parametrize('sampling', ['420', '444', 'grey'])
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_the_shortest_file_of_its_size_is_no_bomb(sampling, variant):
+    flat = np.full((720, 1280, 3), 90, np.uint8)
+    data = jpeg_of(flat, sampling, variant, quality=1)
+    assert jpeg.decode(data, 2000)[2:] == (1280, 720)
+    black = black_picture(parse(data).header)
+    assert jpeg.decode(black, 2000)[2:] == (1280, 720)
 
 
 @pytest.mark.parametrize('name', ['nothing', 'no frame header', 'no columns', 'most pixels'])

@@ -103,8 +103,26 @@ def parse(data: bytes) -> Picture:
             f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there are bytes that '
             'nobody would look at. Have the driver send one picture in a message and no more.'
         )
+    _check_length(header, len(data))
     bounded = bounded and not header.progressive
     return Picture(header, tables, tuple(found), tuple(behind), bounded)
+
+
+def _check_length(header: FrameHeader, length: int) -> None:
+    """Refuse a file too short for what it claims, before memory is taken for the claim.
+
+    A block has a code for its DC and, but for progressive pictures, one for its end: a bit each.
+
+    Raises:
+        FrameError: If it is.
+    """
+    blocks = sum(rows * columns for columns, rows in map(header.blocks, header.components))
+    least = blocks if header.progressive else 2 * blocks
+    if 8 * length < least:
+        raise FrameError(
+            f'A JPEG of {length} bytes claims {header.width}x{header.height} pixels, which take '
+            f'{least // 8} bytes at least; it is cut off, or made to exhaust memory.'
+        )
 
 
 def _add_tables(tables: dict[int, NDArray[np.int64]], payload: bytes, fixed: bool) -> None:

@@ -42,6 +42,12 @@ _MOST_KEPT = 1 << 25
 _STRAY = re.compile(r'(\d+) extraneous bytes before marker 0xd9')
 
 
+_memory_at = ctypes.pythonapi.PyMemoryView_FromMemory
+_memory_at.restype = ctypes.py_object
+_memory_at.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
+_WRITABLE = 0x200
+
+
 class Colours(NamedTuple):
     """How the library understands a file.
 
@@ -311,8 +317,8 @@ def _plane(addresses: Sequence[int], columns: int) -> NDArray[np.int16]:
             'install the package libturbojpeg0 of your distribution.'
         )
     size = (rows - 1) * step + columns * _BLOCK_BYTES
-    memory: Any = (ctypes.c_short * (size // 2)).from_address(first)
-    samples = np.frombuffer(memory, np.int16)
+    # Not an array type of ctypes, of which each size makes one that is never given back.
+    samples = np.frombuffer(_memory_at(first, size, _WRITABLE), np.int16)
     shape, strides = (rows, columns, 64), (step, _BLOCK_BYTES, 2)
     return np.lib.stride_tricks.as_strided(samples, shape, strides)
 
