@@ -168,7 +168,9 @@ def _decode_levels(
     if not found:
         return decoded(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
     # What takes long is begun once for all levels: most have a few candidates or none.
-    kept_sides, centres, kept_strides, kept, kept_ids = map(np.concatenate, zip(*found, strict=True))
+    kept_sides, centres, kept_strides, kept, kept_ids = map(
+        np.concatenate, zip(*found, strict=True)
+    )
     return decoded(_boxes(kept_sides, centres, kept_strides), kept, kept_ids)
 
 
