@@ -296,3 +296,54 @@ def test_a_chunk_longer_than_the_file_is_refused():
     data = png_bytes(noise(20, 20))
     with pytest.raises(FrameError):
         png.decode(data[:33] + b'\xff\xff\xff\xf0' + data[37:], 64)
+
+
+@pytest.mark.parametrize('level', [1, 3, 6, 9])
+def test_the_compression_is_as_strong_as_found(level):
+    pixels = np.repeat(np.repeat(noise(40, 50), 8, axis=0), 8, axis=1)
+    done, buffer = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])
+    assert done
+    same = buffer.tobytes()
+    after = png.redact(same, [Region(0, 0, 8, 8)], 'blackout', 0.5)[0]
+    pixels[:8, :8] = 0
+    again = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
+    assert after == again
+    black = cv2.imencode('.png', pixels * 0, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
+    assert png.blacked_out(same) == black
+
+
+def test_a_claim_that_so_few_bytes_can_not_hold_is_refused_before_memory_is_taken(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
+    content = zlib.compress(bytes(2000))
+    data = built([(b'IHDR', header(11_000, 12_000)), (b'IDAT', content), (b'IEND', b'')])
+    with pytest.raises(FrameError, match='exhaust memory'):
+        png.decode(data, 64)
+
+
+def test_a_large_empty_picture_is_no_bomb():
+    pixels = np.zeros((3000, 4000, 1), np.uint8)
+    assert png.decode(png_bytes(pixels), 64)[2:] == (4000, 3000)
+    rows = zlib.compress(bytes(3000 * 501), 9)
+    data = built([(b'IHDR', header(4000, 3000, 1, 0)), (b'IDAT', rows), (b'IEND', b'')])
+    assert png.decode(data, 64)[2:] == (4000, 3000)
+
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+         (0, 1, 1, 2))  # fmt: skip
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+def test_an_interlaced_picture_keeps_its_pixels(method):
+    pixels = noise(21, 13)
+    rows = b''
+    for x, y, step_x, step_y in ADAM7:
+        part = pixels[y::step_y, x::step_x, ::-1]
+        rows += b''.join(b'\0' + row.tobytes() for row in part if row.size)
+    ihdr = struct.pack('>IIBBBBB', 13, 21, 8, 2, 0, 0, 1)
+    data = built([(b'IHDR', ihdr), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')])
+    assert np.array_equal(png.decode(data, 64)[0], pixels)
+    after = decoded(png.redact(data, [Region(2, 3, 9, 21)], method, 0.5)[0])
+    outside = np.ones((21, 13), bool)
+    outside[3:21, 2:9] = False
+    assert np.array_equal(after[outside], pixels[outside])
+    assert not np.array_equal(after, pixels)

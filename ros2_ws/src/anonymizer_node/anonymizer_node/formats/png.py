@@ -33,6 +33,12 @@ _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
 _OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
 _BEHIND_IHDR = len(SIGNATURE) + 25
+_LEVELS = (1, 3, 6, 9)
+"""Of zlib: fastest, fast, default, best."""
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a pixel, by colour type."""
+_MOST_PACKED = 1032
+"""Bytes that one byte of zlib's format stands for at most."""
 
 
 class _Chunk(NamedTuple):
@@ -62,7 +68,7 @@ def redact(
     """The picture with regions obscured; but for the pixels only `CARRIED` is taken over."""
     pixels = _decoded(data)
     redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
-    done = _encoded(pixels)
+    done = _encoded(pixels, _level(data))
     return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
 
 
@@ -70,7 +76,7 @@ def blacked_out(data: bytes) -> bytes:
     """A black picture of the same size and channels."""
     pixels = _decoded(data)
     pixels[...] = np.array(encoding_named(_encoding(pixels)).black, np.uint8)
-    return _encoded(pixels)
+    return _encoded(pixels, _level(data))
 
 
 def _decoded(data: bytes) -> UInt8Array:
@@ -126,6 +132,7 @@ def _check_chunks(data: bytes) -> None:
     """
     position = len(SIGNATURE)
     kinds = []
+    least = 0
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], 'big')
         kind = data[position + 4 : position + 8]
@@ -136,12 +143,20 @@ def _check_chunks(data: bytes) -> None:
                 raise FrameError(
                     f'A PNG of {width}x{height} pixels; the most is {_MOST_PIXELS} pixels.'
                 )
+            # All pixels are allocated before the first is read.
+            depth, colour = data[position + 16 : position + 18]
+            least = height * width * depth * _SAMPLES.get(colour, 1) // (8 * _MOST_PACKED)
         kinds.append(kind)
         position += 12 + length
         if kind == b'IEND':
             break
     if not kinds or kinds[0] != b'IHDR' or kinds[-1] != b'IEND' or position > len(data):
         raise FrameError(f'A PNG of {len(data)} bytes is cut off or damaged.')
+    if len(data) < least:
+        raise FrameError(
+            f'A PNG of {len(data)} bytes can not hold the pixels that it claims; it is cut off, or '
+            'made to exhaust memory.'
+        )
     if not set(kinds).isdisjoint(_ANIMATION):
         raise UnsupportedEncodingError('An animated PNG is not supported: only one frame is seen.')
     if data[position:].strip(b'\0'):
@@ -201,8 +216,14 @@ def _encoding(pixels: UInt8Array) -> str:
     return _ENCODING_OF_CHANNELS[pixels.shape[2]]
 
 
-def _encoded(pixels: UInt8Array) -> bytes:
-    done, buffer = cv2.imencode('.png', pixels)
+def _encoded(pixels: UInt8Array, level: int) -> bytes:
+    done, buffer = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])
     if not done:
         raise FrameError(f'A picture of {pixels.shape} can not be written as PNG.')
     return bytes(buffer.tobytes())
+
+
+def _level(data: bytes) -> int:
+    """The compression level of a file, as near as its zlib header tells (RFC 1950, FLEVEL)."""
+    coded = b''.join(chunk.content[:2] for chunk in _chunks(data) if chunk.kind == b'IDAT')
+    return _LEVELS[coded[1] >> 6] if len(coded) > 1 else _LEVELS[0]
