@@ -29,7 +29,7 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import ConfigError, FrameError, RedactionError
 from anonymizer_node.core.geometry import coverage_mask
 from anonymizer_node.core.redaction import REDACTORS, cell_edges
-from anonymizer_node.formats import jpeg, turbojpeg, turbojpeg_library
+from anonymizer_node.formats import jpeg, turbojpeg, turbojpeg_blocks, turbojpeg_library
 from anonymizer_node.formats.jpeg_markers import parse
 
 needs_library = pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
@@ -286,14 +286,14 @@ def test_a_region_outside_the_picture_is_refused(region):
 
 def tampered_rows(monkeypatch, tamper):
     """Have `tamper` change what the library tells of rows: (component, row, address) or None."""
-    genuine = turbojpeg._Rows.add
+    genuine = turbojpeg_blocks._Rows.add
 
     def add(rows, address, part, plane, component):
         told = tamper(component, part.y // 8, address)
         if told is not None:
             genuine(rows, told[2], part, plane, told[0])
 
-    monkeypatch.setattr(turbojpeg._Rows, 'add', add)
+    monkeypatch.setattr(turbojpeg_blocks._Rows, 'add', add)
 
 
 @needs_library
@@ -318,7 +318,7 @@ def test_blocks_that_are_not_shown_as_expected_fail_the_redaction(monkeypatch, t
 @needs_library
 @pytest.mark.parametrize('edited', [lambda data: data[:-2], lambda data: scene_jpeg(64, 48)])
 def test_an_edited_file_that_is_not_whole_or_of_its_size_is_not_let_out(monkeypatch, edited):
-    monkeypatch.setattr(turbojpeg, 'edit_blocks', lambda data, *rest: edited(data))
+    monkeypatch.setattr(turbojpeg_blocks, 'edit_blocks', lambda data, *rest: edited(data))
     with pytest.raises(RedactionError, match='frame header'):
         jpeg.redact(scene_jpeg(64, 64), [Region(0, 0, 8, 8)], 'blackout', 0.5)
 
@@ -345,7 +345,7 @@ def test_an_interrupt_in_a_filter_stays_an_interrupt():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        turbojpeg.read_blocks(data, parse(data).header, interrupted)
+        turbojpeg_blocks.read_blocks(data, parse(data).header, interrupted)
 
 
 @needs_library

@@ -219,7 +219,7 @@ def test_grey_of_few_bits_and_with_alpha(channels):
     assert shown[0, :, 0].tolist() == [10, 11, 12, 13]
 
 
-@pytest.mark.parametrize('keep', [8, 9, 20, 33, 100, -1, -4, -8, -12, -13])
+@pytest.mark.parametrize('keep', [8, 9, 20, 24, 25, 33, 100, -1, -4, -8, -12, -13])
 def test_a_file_cut_off_is_refused(keep):
     data = png_bytes(noise(40, 40))[:keep]
     for work in (lambda: png.decode(data, 64), lambda: png.blacked_out(data)):

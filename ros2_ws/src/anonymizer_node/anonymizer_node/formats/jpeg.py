@@ -32,7 +32,7 @@ from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, RedactionError
 from anonymizer_node.core.redaction import redact as redact_pixels
 from anonymizer_node.core.redaction import redactor_named
-from anonymizer_node.formats import turbojpeg
+from anonymizer_node.formats import turbojpeg, turbojpeg_blocks
 from anonymizer_node.formats.jpeg_black import black_picture
 from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, Patch, patches
 from anonymizer_node.formats.jpeg_editor import write_patches
@@ -198,7 +198,7 @@ def coefficients(data: bytes) -> tuple[NDArray[np.int16], ...]:
     """
     header = parse(data).header
     planes: list[NDArray[np.int16]] = []
-    turbojpeg.read_blocks(
+    turbojpeg_blocks.read_blocks(
         data, header, lambda blocks: planes.extend(plane.copy() for plane in blocks)
     )
     return tuple(planes)
@@ -213,10 +213,10 @@ def _redacted_blocks(
     def plan(dcs: Sequence[NDArray[np.int16]]) -> list[Patch]:
         return patches(picture, regions, dcs, method, strength, colours.luma_and_chroma)
 
-    def edit(planes: turbojpeg.Planes) -> None:
+    def edit(planes: turbojpeg_blocks.Planes) -> None:
         write_patches(planes, plan, picture.bounded)
 
-    edited = turbojpeg.edit_blocks(data, header, colours.sampling, edit)
+    edited = turbojpeg_blocks.edit_blocks(data, header, colours.sampling, edit)
     if frame_header(edited) != header or not edited.endswith(b'\xff\xd9'):
         raise RedactionError('An edited JPEG came out with another frame header, or cut off.')
     return spliced(edited, kept(picture.segments))

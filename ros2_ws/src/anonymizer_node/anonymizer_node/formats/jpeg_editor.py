@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.jpeg_blocks import Patch
-from anonymizer_node.formats.turbojpeg import Planes
+from anonymizer_node.formats.turbojpeg_blocks import Planes
 
 Plan = Callable[[Sequence[NDArray[np.int16]]], list[Patch]]
 """From the quantised DC of every block, (block rows, block columns) for each component, to what
@@ -25,7 +25,7 @@ def write_patches(planes: Planes, plan: Plan, bounded: bool) -> None:
     The library's encoder doesn't look at the size of coefficients, and writes a corrupt file.
 
     Args:
-        planes: All blocks of a file; see `turbojpeg.edit_blocks`.
+        planes: All blocks of a file; see `turbojpeg_blocks.edit_blocks`.
         plan: What to write.
         bounded: Whether the file has no AC coefficient above `_MOST`.
 

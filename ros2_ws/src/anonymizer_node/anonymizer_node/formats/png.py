@@ -144,7 +144,7 @@ def _check_chunks(data: bytes) -> None:
                     f'A PNG of {width}x{height} pixels; the most is {_MOST_PIXELS} pixels.'
                 )
             # All pixels are allocated before the first is read.
-            depth, colour = data[position + 16 : position + 18]
+            depth, colour = data[position + 16 : position + 18].ljust(2, b'\0')
             least = height * width * depth * _SAMPLES.get(colour, 1) // (8 * _MOST_PACKED)
         kinds.append(kind)
         position += 12 + length
