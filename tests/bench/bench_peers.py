@@ -22,7 +22,6 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.detectors.registry import resolve
 
 Pixels = NDArray[np.uint8]
-BGR_CODE = 'bgr8'
 DEGREE = 2
 
 
@@ -95,7 +94,7 @@ class Plain:
         boxes, scores = [], []
         for stride, score, sides in zip((8, 16, 32), answer[:3], answer[3:], strict=True):
             cells = np.flatnonzero(score[0, :, 0] >= self._threshold)
-            bins = sides[0, cells].reshape(len(cells), 4, -1)
+            bins = sides[0, cells].reshape(len(cells), 4, sides.shape[2] // 4)
             weights = np.exp(bins - bins.max(axis=2, keepdims=True))
             weights /= weights.sum(axis=2, keepdims=True)
             reach = weights @ np.arange(bins.shape[2]) * stride

@@ -4,15 +4,19 @@
     python tests/formats/fuzz_jpeg.py --pack FOLDER
 
 FOLDER holds what was found so far and grows; empty, it begins with `jpeg_corpus.zip` and files of
-every kind. `--pack` makes that archive of a folder, which is best reduced before, with -merge=1.
-`test_jpeg_hostile.py` goes through the archive at every run of the tests.
+every kind. `--pack` makes that archive of those files in a folder that lead somewhere no smaller
+one has led; `test_jpeg_hostile.py` goes through it at every run of the tests. atheris itself keeps
+some 2 KB of memory a file, hence -rss_limit_mb=0 for long runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ARCHIVE = HERE / 'jpeg_corpus.zip'
@@ -36,11 +40,47 @@ def seeds() -> dict[str, bytes]:
 
 
 def pack(folder: Path) -> None:
-    """Make the archive of a folder's files."""
+    """Make the archive."""
+    from test_jpeg_hostile import attempt_all
+
+    seen: set[tuple[str, int, int]] = set()
+    files = sorted(
+        (path.read_bytes() for path in folder.iterdir()), key=lambda data: (len(data), data)
+    )
     with zipfile.ZipFile(ARCHIVE, 'w', zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(folder.iterdir()):
+        for data in files:
+            steps = taken(attempt_all, data)
+            if steps <= seen:
+                continue
+            seen |= steps
+            name = hashlib.sha256(data).hexdigest()[:16]
             # Without dates: the same files make the same archive.
-            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+
+
+def taken(run: Callable[[bytes], None], data: bytes) -> set[tuple[str, int, int]]:
+    """Which steps from line to line a file makes in `formats`, as (module, line, next line)."""
+    steps: set[tuple[str, int, int]] = set()
+
+    def in_call(frame: Any, event: str, _: Any) -> Any:
+        path = frame.f_code.co_filename
+        if '/formats/' not in path or 'anonymizer_node' not in path:
+            return None
+        last = [frame.f_lineno]
+
+        def in_line(frame: Any, event: str, _: Any) -> Any:
+            steps.add((path, last[0], frame.f_lineno))
+            last[0] = frame.f_lineno
+            return in_line
+
+        return in_line
+
+    sys.settrace(in_call)
+    try:
+        run(data)
+    finally:
+        sys.settrace(None)
+    return steps
 
 
 def unpacked() -> dict[str, bytes]:

@@ -6,7 +6,9 @@ import random
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,6 +308,17 @@ def test_nearly_right_files_are_refused_or_come_out_whole(monkeypatch, library):
         monkeypatch.setattr(turbojpeg_library, 'library', lambda: None)
     for data in mutations(300 if library else 60, seed=11):
         attempt_all(data)
+
+
+@pytest.mark.parametrize('library', [True, False])
+def test_what_fuzzing_found_is_refused_or_comes_out_whole(monkeypatch, library):
+    if not library:
+        monkeypatch.setattr(turbojpeg_library, 'library', lambda: None)
+    with zipfile.ZipFile(Path(__file__).with_name('jpeg_corpus.zip')) as archive:
+        names = archive.namelist()
+        for name in names:
+            attempt_all(archive.read(name))
+    assert len(names) > 40
 
 
 @settings(max_examples=200, deadline=None)
