@@ -421,6 +421,22 @@ def test_compressed_depth_is_no_picture_whatever_it_begins_with():
         COMPRESSED.decode(message, '/front', 64)
 
 
+@pytest.mark.parametrize('said', ['png', '16UC1; png compressed ', '', '; mono16'])
+def test_sixteen_bits_of_grey_are_a_picture_only_if_the_message_says_so(said):
+    depth = np.full((8, 8, 1), 1500, np.uint16)
+    message = compressed(depth, 'png')
+    message.format = said
+    for attempt in (
+        lambda: COMPRESSED.decode(message, '/front', 64),
+        lambda: COMPRESSED.redact(message, None, [Region(0, 0, 1, 1)], 'blackout', 0.5),
+        lambda: COMPRESSED.blacked_out(message),
+    ):
+        with pytest.raises(UnsupportedEncodingError, match='may be depth'):
+            attempt()
+    message.format = 'mono16; png compressed '
+    assert COMPRESSED.decode(message, '/front', 64).encoding == 'mono8'
+
+
 @pytest.mark.parametrize('kind', COMPRESSIONS)
 @pytest.mark.parametrize('keep', [0.1, 0.5, 0.9, 0.99])
 def test_a_file_cut_off_is_refused_and_never_shown_in_part(kind, keep):

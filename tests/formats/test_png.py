@@ -15,6 +15,9 @@ KINDS = {
     'grey': (1, np.uint8),
     'colour': (3, np.uint8),
     'alpha': (4, np.uint8),
+    'grey of 16 bits': (1, np.uint16),
+    'colour of 16 bits': (3, np.uint16),
+    'alpha of 16 bits': (4, np.uint16),
 }
 
 
@@ -22,7 +25,7 @@ def picture(kind, height=31, width=45):
     channels, dtype = KINDS[kind]
     random = np.random.default_rng(5)
     pixels = random.integers(1, np.iinfo(dtype).max, (height, width, channels), dtype)
-    pixels[:, :, 3:] = 255
+    pixels[:, :, 3:] = np.iinfo(dtype).max
     return pixels
 
 
@@ -56,7 +59,10 @@ def test_the_detector_is_shown_eight_bits(kind):
     assert (width, height) == (45, 31)
     assert shown.dtype == np.uint8
     assert encoding == {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}[pixels.shape[2]]
-    assert np.array_equal(shown, pixels)
+    if pixels.dtype == np.uint8:
+        assert np.array_equal(shown, pixels)
+    else:
+        assert np.abs(shown[:, :, :3] - pixels[:, :, :3] / 257).max() < 4
 
 
 @pytest.mark.parametrize('method', REDACTORS)
@@ -93,13 +99,33 @@ def test_blacked_out_keeps_size_channels_and_depth(kind):
         assert (black[:, :, 3] == np.iinfo(pixels.dtype).max).all()
 
 
+@pytest.mark.parametrize('bits', [8, 10, 12, 14, 16])
 @pytest.mark.parametrize('channels', [1, 3, 4])
-def test_sixteen_bits_of_which_a_detector_would_see_black_are_refused(channels):
-    # 10 bits in 16: the upper byte is never above 3.
-    pixels = np.random.default_rng(1).integers(0, 1024, (20, 20, channels), np.uint16)
-    for work in (lambda data: png.decode(data, 64), png.blacked_out):
-        with pytest.raises(UnsupportedEncodingError, match=r'uint16.*8 bits per sample'):
-            work(png_bytes(pixels))
+def test_of_sixteen_bits_a_detector_sees_those_that_are_used(channels, bits):
+    ramp = np.linspace(0, 2**bits - 1, 64).astype(np.uint16)
+    pixels = np.repeat(np.repeat(ramp[None, :, None], 64, axis=0), channels, axis=2)
+    pixels[:, :, 3:] = 65535
+    # One hot pixel and one dead one must not make the rest grey.
+    pixels[5, 5, :3], pixels[6, 6, :3] = 65535, 0
+    shown = png.decode(png_bytes(pixels), 64)[0]
+    assert shown.dtype == np.uint8
+    row = shown[20, :, :3].astype(int)
+    assert np.abs(row - np.linspace(0, 255, 64)[:, None]).max() < 6
+
+
+@pytest.mark.parametrize('value', [0, 7, 65535])
+def test_sixteen_bits_of_one_value_are_shown_without_noise(value):
+    pixels = np.full((20, 20, 1), value, np.uint16)
+    assert np.ptp(png.decode(png_bytes(pixels), 64)[0]) == 0
+    pixels[3:9, 3:9] = min(65535, value + 100) - 100 * (value == 65535)
+    assert np.ptp(png.decode(png_bytes(pixels), 64)[0]) > 90
+
+
+def test_only_sixteen_bits_of_grey_may_be_depth():
+    for kind, (channels, dtype) in KINDS.items():
+        may_be = png.may_be_depth(png_bytes(picture(kind)))
+        assert may_be == (channels == 1 and dtype is np.uint16)
+    assert not png.may_be_depth(png.SIGNATURE)
 
 
 def test_a_picture_drawn_in_alpha_is_refused():

@@ -177,12 +177,23 @@ class CompressedImageCodec:
         if 'compresseddepth' not in message.format.lower():
             for compression in COMPRESSIONS.values():
                 if data.startswith(compression.SIGNATURE):
+                    _refuse_depth(message.format, data)
                     return compression
         raise UnsupportedEncodingError(
             f'A compressed image of format {message.format!r} beginning with '
             f'{data[:4].hex() or "nothing"} is not supported; supported are '
             f'{", ".join(COMPRESSIONS)}. Have the driver publish one of these, or set '
             'topic_actions to "TOPIC=copy" if this topic can show nobody.'
+        )
+
+
+def _refuse_depth(said: str, data: bytes) -> None:
+    """Raises: UnsupportedEncodingError: If a PNG is of distances, or may be."""
+    if data.startswith(png.SIGNATURE) and png.may_be_depth(data) and not said.startswith('mono16'):
+        raise UnsupportedEncodingError(
+            f'A PNG with 16 bits of grey in a message of format {said!r} may be depth, and no '
+            'detector of people judges depth. Have the driver name it mono16 if it is intensity, '
+            'or set topic_actions to "TOPIC=copy" if it can show nobody.'
         )
 
 

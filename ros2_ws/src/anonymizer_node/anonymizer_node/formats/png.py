@@ -1,21 +1,25 @@
 """PNG: lossless by nature, so decoding, redacting and encoding again keeps every other pixel.
 
-Supported are pictures that a detector sees all of: up to 8 bits a sample, with an alpha plane only
-if it is the same everywhere. Of 16 bits it would see the upper 8, which are near black in pictures
-of 10 or 12 bits, and of a varying alpha plane nothing at all.
+Supported are pictures that a detector sees all of: of 8 or 16 bits a sample, with an alpha plane
+only if it is the same everywhere. Of 16 bits it is shown a copy with 8, scaled between two
+percentiles, since cameras use 10, 12 or 14 of them. Distances have 16 bits of grey too, and no
+detector judges those: see `may_be_depth`.
+
+A palette comes out as colours, fewer than 8 bits as 8, interlaced rows as plain ones: the pixels
+are the same.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region, UInt8Array
-from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
 
@@ -28,6 +32,10 @@ CARRIED: Mapping[bytes, int] = {b'gAMA': 4, b'cHRM': 32, b'sRGB': 1, b'pHYs': 9}
 
 _ENCODING_OF_CHANNELS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 _MOST_PIXELS = 1 << 27
+_PERCENTILES = (0.5, 99.5)
+"""What of 16 bits becomes 0 and 255."""
+_LOOKED_AT = 1 << 16
+"""Samples from which percentiles are told, spread over the picture."""
 _PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
 _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
@@ -50,7 +58,7 @@ class _Chunk(NamedTuple):
 
 
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
-    """Pixels as 8 bits for the detector, their encoding, width, height.
+    """Pixels as 8 bits for the detector, (rows, columns, channels), encoding, width, height.
 
     Raises:
         FrameError: If it isn't one whole picture, or there may be a second one in it.
@@ -58,8 +66,13 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """
     pixels = _decoded(data)
     _check_ancillary(data)
-    height, width = pixels.shape[:2]
-    return pixels, _encoding(pixels), width, height
+    height, width, channels = pixels.shape
+    return _shown(pixels), _ENCODING_OF_CHANNELS[channels], width, height
+
+
+def may_be_depth(data: bytes) -> bool:
+    """Whether a file is 16 bits of grey, which may be distances: only its message can say."""
+    return data[12:16] == b'IHDR' and data[24:26] == b'\x10\0'
 
 
 def redact(
@@ -67,7 +80,7 @@ def redact(
 ) -> tuple[bytes, tuple[Region, ...], str]:
     """The picture with regions obscured; but for the pixels only `CARRIED` is taken over."""
     pixels = _decoded(data)
-    redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
+    redact_pixels(pixels, regions, _black(pixels), method, strength)
     done = _encoded(pixels, _level(data))
     return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
 
@@ -75,12 +88,12 @@ def redact(
 def blacked_out(data: bytes) -> bytes:
     """A black picture of the same size and channels."""
     pixels = _decoded(data)
-    pixels[...] = np.array(encoding_named(_encoding(pixels)).black, np.uint8)
+    pixels[...] = np.array(_black(pixels), pixels.dtype)
     return _encoded(pixels, _level(data))
 
 
-def _decoded(data: bytes) -> UInt8Array:
-    """(rows, columns, channels).
+def _decoded(data: bytes) -> NDArray[Any]:
+    """(rows, columns, channels) uint8 or uint16.
 
     Raises:
         FrameError: If it isn't one whole picture, or shows something in its transparency.
@@ -92,10 +105,10 @@ def _decoded(data: bytes) -> UInt8Array:
         raise FrameError(f'A PNG of {len(data)} bytes can not be decoded; it is damaged.')
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype != np.uint8:
+    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype not in (np.uint8, np.uint16):
         raise UnsupportedEncodingError(
-            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported: a detector '
-            'sees 8 bits. Have the driver publish 8 bits per sample.'
+            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported. Have the '
+            'driver publish 1 or 3 channels of 8 or 16 bits.'
         )
     alpha = pixels[:, :, 3:]
     if alpha.size and alpha.min() != alpha.max():
@@ -108,7 +121,27 @@ def _decoded(data: bytes) -> UInt8Array:
             'A PNG with one transparent colour (tRNS) is refused: a detector does not see '
             'where it is. Have the driver publish pictures without transparency.'
         )
-    return np.asarray(pixels, np.uint8)
+    return pixels
+
+
+def _shown(pixels: NDArray[Any]) -> UInt8Array:
+    """8 bits of each sample. Hot pixels and a lamp don't darken all else: see `_PERCENTILES`."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    colours = pixels[:, :, :3]
+    every = max(1, int(np.sqrt(colours.size / _LOOKED_AT)))
+    low, high = np.percentile(colours[::every, ::every], _PERCENTILES)
+    if low >= high:
+        low, high = float(colours.min()), float(colours.max())
+    gain = 255 / max(high - low, 1.0)
+    scaled = ((pixels.astype(np.float32) - np.float32(low)) * np.float32(gain)).clip(0, 255)
+    return np.asarray(np.rint(scaled), np.uint8)
+
+
+def _black(pixels: NDArray[Any]) -> tuple[int, ...]:
+    """One value per channel for a pixel that shows nothing; alpha is opaque."""
+    channels = pixels.shape[2]
+    return (0, 0, 0, int(np.iinfo(pixels.dtype).max)) if channels == 4 else (0,) * channels
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -212,11 +245,7 @@ def _carried(data: bytes) -> bytes:
     return b''.join(found.values())
 
 
-def _encoding(pixels: UInt8Array) -> str:
-    return _ENCODING_OF_CHANNELS[pixels.shape[2]]
-
-
-def _encoded(pixels: UInt8Array, level: int) -> bytes:
+def _encoded(pixels: NDArray[Any], level: int) -> bytes:
     done, buffer = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])
     if not done:
         raise FrameError(f'A picture of {pixels.shape} can not be written as PNG.')
