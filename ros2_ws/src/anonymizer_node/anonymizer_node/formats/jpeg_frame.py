@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,12 +74,12 @@ class FrameHeader:
         """Whether there is no colour in it."""
         return len(self.components) == 1
 
-    @property
+    @functools.cached_property
     def step_x(self) -> int:
         """Columns of an MCU, the smallest piece that all components share, pixels."""
         return 8 * max(component.horizontal for component in self.components)
 
-    @property
+    @functools.cached_property
     def step_y(self) -> int:
         """Rows of an MCU, pixels."""
         return 8 * max(component.vertical for component in self.components)
