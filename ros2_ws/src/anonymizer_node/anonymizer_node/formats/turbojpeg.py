@@ -62,6 +62,8 @@ def colours(data: bytes, header: FrameHeader) -> Colours:
     with turbojpeg_library.opened() as (library, handle):
         status = library.tjDecompressHeader3(handle, data, len(data), *map(ctypes.byref, values))
         message = _message(library, handle) if status else ''
+        if 'bad ICC marker' in message and library.tjGetErrorCode(handle) == _WARNING:
+            status, message = 0, ''  # Of 3.x, and about no pixel: `jpeg_segments` sees to it.
     width, height, sampling, space = (value.value for value in values)
     if sampling < 0 and (not status or 'subsampling' in message):
         raise UnsupportedEncodingError(
