@@ -113,6 +113,14 @@ def test_of_sixteen_bits_a_detector_sees_those_that_are_used(channels, bits):
     assert np.abs(row - np.linspace(0, 255, 64)[:, None]).max() < 6
 
 
+def test_what_is_darker_than_nearly_all_is_shown_black_and_not_bright():
+    pixels = np.random.default_rng(2).integers(30_000, 31_000, (100, 100, 1), np.uint16)
+    pixels[4, 4], pixels[7, 7] = 0, 65535
+    shown = png.decode(png_bytes(pixels), 64)[0]
+    assert (shown[4, 4], shown[7, 7]) == (0, 255)
+    assert shown.std() > 50
+
+
 @pytest.mark.parametrize('value', [0, 7, 65535])
 def test_sixteen_bits_of_one_value_are_shown_without_noise(value):
     pixels = np.full((20, 20, 1), value, np.uint16)

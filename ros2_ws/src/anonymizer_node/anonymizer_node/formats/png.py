@@ -134,8 +134,10 @@ def _shown(pixels: NDArray[Any]) -> UInt8Array:
     if low >= high:
         low, high = float(colours.min()), float(colours.max())
     gain = 255 / max(high - low, 1.0)
-    scaled = ((pixels.astype(np.float32) - np.float32(low)) * np.float32(gain)).clip(0, 255)
-    return np.asarray(np.rint(scaled), np.uint8)
+    # The second is of absolute values: what lies below the lower end must not come back as bright.
+    raised = np.maximum(pixels, pixels.dtype.type(low))
+    scaled = cv2.convertScaleAbs(raised, alpha=gain, beta=-int(low) * gain)
+    return np.asarray(scaled, np.uint8).reshape(pixels.shape)
 
 
 def _black(pixels: NDArray[Any]) -> tuple[int, ...]:
