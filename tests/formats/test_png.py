@@ -58,7 +58,8 @@ def test_the_detector_is_shown_eight_bits(kind):
     shown, encoding, width, height = png.decode(png_bytes(pixels), 64)
     assert (width, height) == (45, 31)
     assert shown.dtype == np.uint8
-    assert encoding == {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}[pixels.shape[2]]
+    alpha = 'bgra8' if pixels.dtype == np.uint8 else 'bgr8'
+    assert encoding == {1: 'mono8', 3: 'bgr8', 4: alpha}[pixels.shape[2]]
     if pixels.dtype == np.uint8:
         assert np.array_equal(shown, pixels)
     else:

@@ -1,9 +1,8 @@
 """PNG: lossless by nature, so decoding, redacting and encoding again keeps every other pixel.
 
 Supported are pictures that a detector sees all of: of 8 or 16 bits a sample, with an alpha plane
-only if it is the same everywhere. Of 16 bits it is shown a copy with 8, scaled between two
-percentiles, since cameras use 10, 12 or 14 of them. Distances have 16 bits of grey too, and no
-detector judges those: see `may_be_depth`.
+only if it is the same everywhere. Of 16 bits it is shown a copy with 8 (`core.shown`). Distances
+have 16 bits of grey too, and no detector judges those: see `may_be_depth`.
 
 A palette comes out as colours, fewer than 8 bits as 8, interlaced rows as plain ones: the pixels
 are the same.
@@ -20,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region, UInt8Array
+from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
+from anonymizer_node.core.shown import shown
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MOST_ANCILLARY = 1 << 16
@@ -30,12 +31,11 @@ MOST_ANCILLARY = 1 << 16
 CARRIED: Mapping[bytes, int] = {b'gAMA': 4, b'cHRM': 32, b'sRGB': 1, b'pHYs': 9}
 """Chunks that a redacted picture keeps, with their size, bytes: how its colours are meant."""
 
-_ENCODING_OF_CHANNELS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
+_ENCODINGS = {
+    8: {1: 'mono8', 3: 'bgr8', 4: 'bgra8'},
+    16: {1: 'mono16', 3: 'bgr16', 4: 'bgra16'},
+}
 _MOST_PIXELS = 1 << 27
-_PERCENTILES = (0.5, 99.5)
-"""What of 16 bits becomes 0 and 255."""
-_LOOKED_AT = 1 << 16
-"""Samples from which percentiles are told, spread over the picture."""
 _PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
 _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
@@ -66,8 +66,11 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """
     pixels = _decoded(data)
     _check_ancillary(data)
-    height, width, channels = pixels.shape
-    return _shown(pixels), _ENCODING_OF_CHANNELS[channels], width, height
+    height, width = pixels.shape[:2]
+    name = _encoding(pixels)
+    encoding = encoding_named(name)
+    planes = ((encoding.layout.bands[0].planes[0], pixels),)
+    return (*shown(planes, name, encoding, (width, height), least_size), width, height)
 
 
 def may_be_depth(data: bytes) -> bool:
@@ -80,7 +83,7 @@ def redact(
 ) -> tuple[bytes, tuple[Region, ...], str]:
     """The picture with regions obscured; but for the pixels only `CARRIED` is taken over."""
     pixels = _decoded(data)
-    redact_pixels(pixels, regions, _black(pixels), method, strength)
+    redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
     done = _encoded(pixels, _level(data))
     return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
 
@@ -88,7 +91,7 @@ def redact(
 def blacked_out(data: bytes) -> bytes:
     """A black picture of the same size and channels."""
     pixels = _decoded(data)
-    pixels[...] = np.array(_black(pixels), pixels.dtype)
+    pixels[...] = np.array(encoding_named(_encoding(pixels)).black, pixels.dtype)
     return _encoded(pixels, _level(data))
 
 
@@ -105,7 +108,7 @@ def _decoded(data: bytes) -> NDArray[Any]:
         raise FrameError(f'A PNG of {len(data)} bytes can not be decoded; it is damaged.')
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype not in (np.uint8, np.uint16):
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2] not in _ENCODINGS[8]:
         raise UnsupportedEncodingError(
             f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported. Have the '
             'driver publish 1 or 3 channels of 8 or 16 bits.'
@@ -122,28 +125,6 @@ def _decoded(data: bytes) -> NDArray[Any]:
             'where it is. Have the driver publish pictures without transparency.'
         )
     return pixels
-
-
-def _shown(pixels: NDArray[Any]) -> UInt8Array:
-    """8 bits of each sample. Hot pixels and a lamp don't darken all else: see `_PERCENTILES`."""
-    if pixels.dtype == np.uint8:
-        return np.asarray(pixels, np.uint8)
-    colours = pixels[:, :, :3]
-    every = max(1, int(np.sqrt(colours.size / _LOOKED_AT)))
-    low, high = np.percentile(colours[::every, ::every], _PERCENTILES)
-    if low >= high:
-        low, high = float(colours.min()), float(colours.max())
-    gain = 255 / max(high - low, 1.0)
-    # The second is of absolute values: what lies below the lower end must not come back as bright.
-    raised = np.maximum(pixels, pixels.dtype.type(low))
-    scaled = cv2.convertScaleAbs(raised, alpha=gain, beta=-int(low) * gain)
-    return np.asarray(scaled, np.uint8).reshape(pixels.shape)
-
-
-def _black(pixels: NDArray[Any]) -> tuple[int, ...]:
-    """One value per channel for a pixel that shows nothing; alpha is opaque."""
-    channels = pixels.shape[2]
-    return (0, 0, 0, int(np.iinfo(pixels.dtype).max)) if channels == 4 else (0,) * channels
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -245,6 +226,10 @@ def _carried(data: bytes) -> bytes:
         if CARRIED.get(kind) == len(content) and intact:
             found.setdefault(kind, whole)
     return b''.join(found.values())
+
+
+def _encoding(pixels: NDArray[Any]) -> str:
+    return _ENCODINGS[8 * pixels.itemsize][pixels.shape[2]]
 
 
 def _encoded(pixels: NDArray[Any], level: int) -> bytes:
