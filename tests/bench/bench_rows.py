@@ -161,7 +161,10 @@ def bag_against_inference(rounds: int, frames: int = 45) -> Iterator[Row]:
         number = itertools.count()
 
         def bag() -> None:
-            anonymize_bag(source, Path(folder, f'out{next(number)}'), settings, detectors)
+            # What one run has judged is kept for the next one, and would be taken here.
+            target = Path(folder, f'out{next(number)}')
+            fresh = settings.changed(detection_cache=f'{target}-judged')
+            anonymize_bag(source, target, fresh, detectors)
 
         def inference() -> None:
             for _ in range(frames):
