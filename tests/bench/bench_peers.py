@@ -32,7 +32,7 @@ def deface(threads: int) -> Callable[[Pixels], Pixels] | str:
     """Anonymise one frame, or why that can't be done here."""
     for name in ('tqdm', 'imageio_ffmpeg'):
         # It imports them for the progress and the files of videos, which are not in it here.
-        if importlib.util.find_spec(name) is None:
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
             sys.modules[name] = types.ModuleType(name)
     try:
         import onnxruntime
