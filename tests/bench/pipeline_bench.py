@@ -1,6 +1,7 @@
 """Where the time of a frame goes: inference, and everything else.
 
-    python tests/bench/pipeline_bench.py [--width 640] [--height 480] [--people 1] [--json FILE]
+    python tests/bench/pipeline_bench.py [--width 640] [--height 480] [--people 1]
+        [--thoroughness fast] [--json FILE]
 
 The whole way of a raw bgr8 frame through the pipeline, with the embedded detector on one thread and
 in the processor time of that thread: other programs don't count, and neither do ROS and DDS. Each
@@ -23,7 +24,7 @@ import numpy as np
 from bench_pictures import street
 
 from anonymizer_node.core import pipeline as steps
-from anonymizer_node.core.config import Settings
+from anonymizer_node.core.config import THOROUGHNESS, Settings
 from anonymizer_node.core.tracking import Tracker
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.detectors.onnx import OnnxDetector
@@ -89,10 +90,13 @@ def message_of(pixels: Any, index: int) -> Any:
     )
 
 
-def measure(width: int, height: int, people: int, rounds: int, method: str) -> dict[str, Any]:
+def measure(
+    width: int, height: int, people: int, rounds: int, method: str, thoroughness: str = ''
+) -> dict[str, Any]:
     """Milliseconds of each step, median and middle half."""
     cv2.setNumThreads(1)
     settings = Settings(threads=1, providers=('cpu',), method=method)
+    settings = settings.changed(thoroughness=thoroughness or settings.thoroughness)
     pipeline = steps.Pipeline(settings, load_detectors(settings), live=True)
     pixels, _ = street(width, height, people)
     codec = ImageCodec()
@@ -119,6 +123,7 @@ def measure(width: int, height: int, people: int, rounds: int, method: str) -> d
         'people': people,
         'regions': regions,
         'method': method,
+        'thoroughness': settings.thoroughness,
         'ms': {
             name: [
                 float(value) for value in np.percentile([row[name] for row in rows], (50, 25, 75))
@@ -135,11 +140,17 @@ def main() -> int:
     parser.add_argument('--height', type=int, default=480)
     parser.add_argument('--people', type=int, default=1)
     parser.add_argument('--method', default=Settings().method)
+    parser.add_argument('--thoroughness', default='', choices=THOROUGHNESS)
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument('--json', type=Path)
     args = parser.parse_args()
-    result = measure(args.width, args.height, args.people, args.rounds, args.method)
-    print(f'{args.width}x{args.height} bgr8, {result["regions"]} regions, {args.method}')
+    result = measure(
+        args.width, args.height, args.people, args.rounds, args.method, args.thoroughness
+    )
+    print(
+        f'{args.width}x{args.height} bgr8, {result["regions"]} regions, {args.method}, '
+        f'{result["thoroughness"]}'
+    )
     for name, (median, low, high) in result['ms'].items():
         print(f'{name:28} {median:7.3f} ms ({low:.3f} to {high:.3f})')
     if args.json:
