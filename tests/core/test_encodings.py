@@ -85,14 +85,3 @@ def test_the_documentation_names_every_encoding():
     rows = [line.split('|')[1] for line in text.splitlines() if line.startswith('| `')]
     named = [name.strip(' `') for row in rows for name in row.split(',')]
     assert sorted(named) == sorted(ENCODINGS)
-
-
-@pytest.mark.parametrize('wide', range(97, 130, 3))
-@pytest.mark.parametrize('encoding', ['bgr8', 'mono8'])
-def test_a_line_of_one_pixel_is_not_lost_by_scaling_wherever_it_lies(wide, encoding):
-    small = 96
-    for at in range(wide):
-        pixels = np.zeros((8, wide, {'bgr8': 3, 'mono8': 1}[encoding]), np.uint8)
-        pixels[:, at] = 240
-        seen = resized_bgr(pixels, encoding, small, 8)[:, :, 0].sum(axis=1)
-        assert (seen >= 240 * small / wide * 0.65).all()
