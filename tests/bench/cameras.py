@@ -113,7 +113,7 @@ class Receiver:
             values = {entry.key: entry.value for entry in status.values}
             if 'received' in values:
                 self.books[values['input']] = values
-                if 'age median [ms]' in values:
+                if values.get('age median [ms]'):
                     self.node_ages_ms.append(float(values['age median [ms]']))
 
     def spin(self, seconds: float) -> None:
