@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,8 @@ class BagReport:
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
         losses: What of the bag as a whole was lost unasked.
         notes: What isn't as it was in the source, of the bag as a whole.
+        reused: Whether all that was detected is an earlier run's. It isn't written: the same bag,
+            models and settings give the same bytes, whatever went before.
     """
 
     source: str
@@ -84,6 +86,7 @@ class BagReport:
     topics: dict[str, TopicReport] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    reused: bool = False
 
     @property
     def clean(self) -> bool:
@@ -124,6 +127,38 @@ class BagReport:
                 for name, topic in self.topics.items()
             },
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> BagReport:
+        """What `as_dict` made.
+
+        Raises:
+            KeyError, TypeError, AttributeError: If it isn't that.
+        """
+        topics = {
+            name: TopicReport(
+                msgtype=topic['type'],
+                action=topic['action'],
+                reason=topic['reason'],
+                asked=topic['asked'],
+                count=topic['count'],
+                statuses=Counter({status: topic[status] for status in ENDINGS if topic[status]}),
+                causes=Counter(topic['causes']),
+                reasons=dict(topic['reasons']),
+                people=topic['most_people'],
+                regions=topic['regions'],
+                notes=list(topic['notes']),
+            )
+            for name, topic in told['topics'].items()
+        }
+        return cls(
+            told['source'],
+            list(told['models']),
+            dict(told['settings']),
+            topics,
+            list(told['losses']),
+            list(told['notes']),
+        )
 
 
 def begun(
