@@ -55,12 +55,15 @@ setup(
             'ros-std-srvs==5.5.1',
             'ros-lifecycle-msgs',
         ],
+        'cluster': ['distributed', 'fsspec'],
         'demo': ['matplotlib', 'scikit-image'],
         'modelling': ['onnx', 'sympy'],
         # colcon runs the tests with pytest if an extra of this name asks for it.
         'test': ['hypothesis', 'pytest<9'],
         'dev': [
             'colcon-common-extensions',
+            'distributed',
+            'fsspec',
             'hypothesis',
             'mypy',
             'osrf-pycommon',

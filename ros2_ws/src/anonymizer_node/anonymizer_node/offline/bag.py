@@ -49,8 +49,6 @@ __all__ = [
 Progress = Callable[[int, int], None]
 """(messages done, messages in all)."""
 
-REUSED_NOTE = 'What was detected is that of an earlier run with the same models and settings.'
-
 
 def anonymize_bag(
     source: Path,
@@ -166,8 +164,7 @@ class _Job:
         settings = self._pipeline.settings
         reader = self._reader
         report, entries = begun(self._all, self._source.name, models, settings.as_dict())
-        if sidecar.was_complete:
-            report.notes.append(REUSED_NOTE)
+        report.reused = sidecar.was_complete
         redacting = Redacting(self._source, reader, self._plans, self._counts, self._pipeline)
         scratch = scratch_beside(self._target)
         packing = self._output.packing(reader)

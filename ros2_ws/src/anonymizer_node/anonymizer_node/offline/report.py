@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,8 @@ class BagReport:
         notes: What isn't as it was in the source, of the bag as a whole.
         attachments: What was asked for the attachments: `copy`, `drop` or ''.
         seal: SHA-256 of it as it is written, see `sealed`; '' before.
+        reused: Whether all that was detected is an earlier run's. It isn't written: the same bag,
+            models and settings give the same bytes, whatever went before.
     """
 
     source: str
@@ -90,6 +92,7 @@ class BagReport:
     notes: list[str] = field(default_factory=list)
     attachments: str = ''
     seal: str = ''
+    reused: bool = False
 
     @property
     def clean(self) -> bool:
@@ -131,6 +134,40 @@ class BagReport:
                 for name, topic in self.topics.items()
             },
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> BagReport:
+        """What `as_dict` made, or `sealed`.
+
+        Raises:
+            KeyError, TypeError, AttributeError: If it isn't that.
+        """
+        topics = {
+            name: TopicReport(
+                msgtype=topic['type'],
+                action=topic['action'],
+                reason=topic['reason'],
+                asked=topic['asked'],
+                count=topic['count'],
+                statuses=Counter({status: topic[status] for status in ENDINGS if topic[status]}),
+                causes=Counter(topic['causes']),
+                reasons=dict(topic['reasons']),
+                people=topic['most_people'],
+                regions=topic['regions'],
+                notes=list(topic['notes']),
+            )
+            for name, topic in told['topics'].items()
+        }
+        return cls(
+            told['source'],
+            list(told['models']),
+            dict(told['settings']),
+            topics,
+            list(told['losses']),
+            list(told['notes']),
+            told['attachments'],
+            told.get('digests', {}).get(REPORT_NAME, ''),
+        )
 
 
 def sealed(report: BagReport, regions: bytes) -> dict[str, Any]:
