@@ -40,6 +40,7 @@ ONLY_IN = {
     'mcap': ('formats/rosbag/',),
     'sqlite3': ('formats/rosbag/',),
     'zstandard': ('formats/rosbag/',),
+    'av': ('formats/video',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }
