@@ -18,8 +18,9 @@ from anonymizer_node.core.errors import ConfigError, FrameError, InputError
 from anonymizer_node.core.turning import TURNS
 from anonymizer_node.formats import video_frames
 from anonymizer_node.formats.video_encoders import CONTAINERS, ENCODERS, encoder_for, format_for
-from anonymizer_node.formats.video_files import VideoReader, VideoWriter, pixel_format_for
+from anonymizer_node.formats.video_files import VideoReader, pixel_format_for
 from anonymizer_node.formats.video_frames import PIXEL_FORMATS, VideoCodec, VideoImage, copy_of
+from anonymizer_node.formats.video_writer import VideoWriter
 
 av = pytest.importorskip('av')
 CODEC = VideoCodec()
@@ -182,6 +183,25 @@ def test_a_cropped_stream_is_not_copied(tmp_path):
     with VideoReader(cropped) as reader:
         assert (reader.width, reader.height) == (80, 96)
         assert '80 columns' in reader.why_not_copied(sum(1 for _ in reader.images()))
+
+
+def test_frames_that_the_file_hides_are_left_out_and_known(tmp_path):
+    """An edit list: what phones cut away is still in the stream."""
+    source = write_video(tmp_path / 'in.mp4', [room(index < 4) for index in range(12)])
+    trimmed = tmp_path / 'trimmed.mp4'
+    with av.open(str(source)) as one, av.open(str(trimmed), 'w') as other:
+        stream = other.add_stream_from_template(one.streams.video[0])
+        for packet in one.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= int(0.5 / packet.time_base)
+                packet.dts -= int(0.5 / packet.time_base)
+                packet.stream = stream
+                other.mux(packet)
+    with VideoReader(trimmed) as reader:
+        seen = [image.frame.to_ndarray(format='bgr24').max() for image in reader.images()]
+        assert len(seen) < 12
+        assert max(seen) < 180, 'nobody is in the frames that are shown'
+        assert reader.why_not_copied(len(seen))
 
 
 def test_streams_are_named(tmp_path):

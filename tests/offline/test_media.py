@@ -226,7 +226,7 @@ def test_a_video_of_which_no_frame_came_through_is_not_there(tmp_path, settings)
 
 def test_frames_that_get_lost_in_writing_are_noticed(tmp_path, settings, monkeypatch):
     source = walk('.mp4', tmp_path)
-    whole, count = video_files.VideoWriter.encode, []
+    whole, count = videos.VideoWriter.encode, []
 
     def losing(self, *args):
         count.append(1)

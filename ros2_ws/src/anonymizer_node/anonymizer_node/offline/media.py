@@ -32,7 +32,7 @@ from anonymizer_node.offline.photos import anonymize_photo
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME, described
 from anonymizer_node.offline.stages import in_order
 from anonymizer_node.offline.teams import Team, load_teams
-from anonymizer_node.offline.videos import VideoOutput, anonymize_video
+from anonymizer_node.offline.videos import NO_ROOM, VideoOutput, anonymize_video
 
 Progress = Callable[[str, int, int], None]
 """(what is in work, how much of it is done, how much there is; 0 if unknown)."""
@@ -321,8 +321,12 @@ class _Job:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             report = make(target, lines)
-        except (AnonymizerError, PermissionError, FileNotFoundError) as error:
+        except AnonymizerError as error:
             report = FileReport(file.kind, str(error))
+        except Exception as error:  # The edge: whatever a file has in it, the others go on.
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise
+            report = FileReport(file.kind, f'{type(error).__name__}: {error}')
         if report.left_out:
             for path in (target, lines):
                 path.unlink(missing_ok=True)

@@ -19,13 +19,9 @@ from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.video_encoders import encoder_for
-from anonymizer_node.formats.video_files import (
-    VideoError,
-    VideoReader,
-    VideoWriter,
-    pixel_format_for,
-)
+from anonymizer_node.formats.video_files import VideoReader, pixel_format_for
 from anonymizer_node.formats.video_frames import VideoCodec, VideoImage
+from anonymizer_node.formats.video_writer import VideoError, VideoWriter
 from anonymizer_node.offline.inside import line_of
 from anonymizer_node.offline.joined import joined
 from anonymizer_node.offline.judging import Judging, on_record
@@ -35,7 +31,7 @@ from anonymizer_node.offline.report import TopicReport
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.teams import cache_folder, looks_of
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SAME_TIME_NS = 1_000_000
 MOST_MISSING_S = 1.0
 """A video whose frames end earlier than it says by more than this has lost its end, seconds."""
@@ -140,7 +136,7 @@ def anonymize_video(
     try:
         return on_record(folder, identity, lambda sidecar: job.run(sidecar, regions))
     except VideoError as error:
-        if getattr(error, 'errno', None) in _NO_ROOM:
+        if getattr(error, 'errno', None) in NO_ROOM:
             raise OSError(error.errno, error.strerror, str(target)) from error
         raise InputError(f'It can not be written as {codec}: {error}') from error
 
