@@ -20,14 +20,12 @@ from anonymizer_node.formats.rosbag.staging import (
     in_words,
     require_space,
     sweep,
-    sync,
-    sync_tree,
 )
 from anonymizer_node.formats.video_encoders import CONTAINERS
 from anonymizer_node.formats.video_frames import require_av
 from anonymizer_node.offline.bag import check_apart
 from anonymizer_node.offline.media_report import OTHER, PHOTO, VIDEO, FileReport, MediaReport
-from anonymizer_node.offline.output import scratch_beside
+from anonymizer_node.offline.output import appear, check_free, scratch_beside
 from anonymizer_node.offline.photos import anonymize_photo
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME, described
 from anonymizer_node.offline.stages import in_order
@@ -123,11 +121,7 @@ def anonymize_media(
         _check_single(found[0], target)
     if any(file.kind == VIDEO and not file.refused for file in found):
         require_av()
-    if target.exists() or target.is_symlink():
-        raise InputError(
-            f'{str(target)!r} exists already and is not overwritten; '
-            'remove it or name another target.'
-        )
+    check_free(target)
     beside = scratch_beside(target)
     sweep(beside)
     size = sum(file.path.stat().st_size for file in found if file.kind != OTHER)
@@ -145,13 +139,11 @@ def anonymize_media(
             shutil.move(job.regions, made / REGIONS_NAME)
             text = json.dumps(report.as_dict(), indent=2)
             (made / REPORT_NAME).write_text(text + '\n', encoding='utf-8')
-            sync_tree(made)
         else:
             made = made / found[0].name
             if report.files[found[0].name].left_out:
                 raise InputError(f'{str(source)!r}: {report.files[found[0].name].left_out}')
-            sync(made)
-        _appear(made, target)
+        appear(made, target)
     finally:
         staging.close()
     return report
@@ -216,29 +208,6 @@ def _check_single(found: Found, target: Path) -> None:
             f'{found.path.name!r} can not become {target.name!r}; the name must end in '
             f'{" or ".join(endings)}.'
         )
-
-
-def _appear(made: Path, target: Path) -> None:
-    """Give what is finished its name.
-
-    Raises:
-        InputError: If something else has it by now, or the folder can't be written to.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if made.is_dir():
-            made.rename(target)  # Fails if a folder with something in it, or a file, is there.
-        else:
-            target.hardlink_to(made)  # Unlike renaming, this never replaces a file.
-    except FileExistsError as error:
-        raise InputError(f'{str(target)!r} has come into being meanwhile.') from error
-    except OSError as error:
-        if target.exists():
-            raise InputError(f'{str(target)!r} has come into being meanwhile.') from error
-        if made.is_dir():
-            raise
-        made.rename(target)  # A file system without hard links.
-    sync(target.parent)
 
 
 class _Job:
