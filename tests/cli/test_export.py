@@ -36,7 +36,8 @@ def test_a_clean_run_is_0_and_shows_what_was_exported(tmp_path, bag, capsys):
     (row,) = [line.split() for line in shown.splitlines() if line.startswith('/front')]
     assert row == ['/front', '4', '2', '2', '-', '-']
     assert f'Written to {tmp_path / "out"}' in shown
-    assert run(bag, tmp_path / 'second', '--interval', '2.5') == 0
+    assert run(bag, tmp_path / 'second', '--interval', '2.5', '--label', 'seen') == 0
+    assert (tmp_path / 'second' / 'classes.txt').read_text() == 'seen\n'
     assert len(list((tmp_path / 'second/images').iterdir())) == 2
 
 

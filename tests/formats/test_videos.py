@@ -250,6 +250,14 @@ def test_without_the_library_it_is_said_how_to_get_it(monkeypatch, tmp_path):
         VideoReader(tmp_path / 'in.mp4')
 
 
+@pytest.mark.parametrize('version', ['16.9.9', '17.0.1'])
+def test_an_old_library_is_refused(monkeypatch, tmp_path, version):
+    """It doesn't say how much of a stream's pictures is not shown."""
+    monkeypatch.setattr(av, '__version__', version)
+    with pytest.raises(ConfigError, match=f'version {version}'):
+        VideoReader(tmp_path / 'in.mp4')
+
+
 def test_the_codec_is_the_one_asked_for_or_the_source_s_or_the_usual_one():
     assert encoder_for('.mp4', 'hevc') == 'hevc'
     assert encoder_for('.mp4', 'mpeg4') == 'h264'

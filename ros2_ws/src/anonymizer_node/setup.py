@@ -56,7 +56,7 @@ setup(
             'ros-lifecycle-msgs',
         ],
         'demo': ['matplotlib', 'scikit-image'],
-        'media': ['av>=14'],
+        'media': ['av>=17.1'],
         'modelling': ['onnx', 'sympy'],
         # colcon runs the tests with pytest if an extra of this name asks for it.
         'test': ['hypothesis', 'pytest<9'],

@@ -46,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='Of each topic one frame in so many seconds.',
     )
     parser.add_argument(
+        '--label',
+        metavar='NAME',
+        type=_name,
+        help='What the obscured regions are called. Default: the class that was obscured; '
+        '"obscured" if there are several.',
+    )
+    parser.add_argument(
         '--not-anonymized',
         action='store_true',
         help='BAG has no report of "anonymize bag", and I vouch that nobody in it can be '
@@ -65,6 +72,7 @@ def main(args: argparse.Namespace) -> int:
             choice,
             args.not_anonymized,
             lambda done, total: bar.update(task, completed=done, total=total),
+            args.label or '',
         )
     console.print(summary(export))
     for line in remarks_of(export):
@@ -83,3 +91,10 @@ def summary(export: Export) -> Table:
         figures = (topic.count, topic.exported, topic.regions, topic.black, topic.failed.total())
         table.add_row(name, *(str(figure) if figure else '-' for figure in figures))
     return table
+
+
+def _name(text: str) -> str:
+    """A class's name, on one line; for argparse."""
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f'{text!r} is no name')
+    return text.strip()

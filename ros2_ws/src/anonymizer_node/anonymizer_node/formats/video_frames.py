@@ -24,6 +24,9 @@ try:
 except ImportError:  # Photos and bags don't need it.
     av = None  # type: ignore[assignment]
 
+LEAST_AV = (17, 1)
+"""Version of PyAV."""
+
 FULL_RANGE = 2
 """FFmpeg's number for frames whose black is 0."""
 
@@ -70,12 +73,15 @@ def require_av() -> None:
     """Refuse to work on videos without the library for them.
 
     Raises:
-        ConfigError: If it is missing.
+        ConfigError: If it is missing or older than `LEAST_AV`: those neither tell which part of a
+            stream's pictures is not shown, nor write how they are turned.
     """
-    if av is None:
+    least = '.'.join(map(str, LEAST_AV))
+    if av is None or tuple(map(int, av.__version__.split('.')[:2])) < LEAST_AV:
+        there = 'is missing' if av is None else f'is there in version {av.__version__}'
         raise ConfigError(
-            'Videos are read and written with PyAV, which is missing; install it with '
-            '"pip install av", or this package with its extra "media".'
+            f'Videos are read and written with PyAV {least} or newer, which {there}; install it '
+            f'with "pip install \'av>={least}\'", or this package with its extra "media".'
         )
 
 

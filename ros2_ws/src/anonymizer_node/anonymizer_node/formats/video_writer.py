@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.video_encoders import ENCODERS
 from anonymizer_node.formats.video_files import VideoReader
 from anonymizer_node.formats.video_frames import VideoImage, copy_of
@@ -126,11 +125,6 @@ class VideoWriter:
         for name in ('color_range', 'color_primaries', 'color_trc', 'colorspace'):
             setattr(context, name, getattr(frame, name, getattr(like.stream, name)))
         if like.matrix:
-            if not hasattr(stream, 'set_display_matrix'):
-                raise InputError(
-                    f'The video is turned when it is shown, and PyAV {av.__version__} can not '
-                    'write that; install version 18 or newer.'
-                )
             stream.set_display_matrix(like.matrix)
         self._stream = stream
         self._add_sounds()

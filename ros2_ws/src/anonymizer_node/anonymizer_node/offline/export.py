@@ -142,6 +142,7 @@ def export_bag(
     choice: Choice | None = None,
     vouched: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    label: str = '',
 ) -> Export:
     """Write pictures and labels of an anonymised bag.
 
@@ -152,6 +153,7 @@ def export_bag(
         vouched: The user says that the bag may be exported although nothing in it says that it
             was anonymised. Its pictures get no labels.
         progress: Called after every message.
+        label: What the regions are called, by default the class that was obscured.
 
     Returns:
         What was exported; also in the target as `EXPORT_NAME`.
@@ -168,7 +170,7 @@ def export_bag(
     beside = scratch_beside(target)
     sweep(beside)
     with BagReader(source, beside) as reader:
-        export = Export(source.name, not vouched, _category(record), choice)
+        export = Export(source.name, not vouched, label.strip() or _category(record), choice)
         wanted = _wanted(reader, record, choice, vouched, export)
         staging = Staging(beside, target.name)
         try:
