@@ -58,6 +58,11 @@ def test_a_region_is_black_to_its_last_sample_and_the_rest_is_what_it_was(name, 
     assert shown.x1 == seen.width
     assert shown.y0 <= 5 < 21 <= shown.y1
     (stored,) = turn.regions_stored([shown], seen.width, seen.height)
+    for plane in PIXEL_FORMATS[name]:
+        assert stored.x0 % plane.across == 0, 'no sample reaches out of what is told'
+        assert stored.y0 % plane.down == 0
+        assert stored.x1 % plane.across == 0 or stored.x1 == 61
+        assert stored.y1 % plane.down == 0 or stored.y1 == 47
     for (plane, after), was in zip(video_frames.planes_of(done.message.frame), before, strict=True):
         outside = np.ones(was.shape[:2], bool)
         outside[

@@ -217,6 +217,15 @@ def test_a_frame_that_no_detector_judged_does_not_get_out(tmp_path, settings, on
     assert entry.losses == []
 
 
+def test_a_stream_with_a_frame_that_no_detector_judged_is_not_copied(tmp_path, settings):
+    """Nobody is found in the others; in this one there is somebody."""
+    source = write_video(tmp_path / 'in.mp4', [room(index == 4) for index in range(12)])
+    report = run(source, tmp_path / 'out.mp4', settings, FailingDetector(4))
+    assert not any(bright(tmp_path / 'out.mp4'))
+    assert len(read_video(tmp_path / 'out.mp4')) == 11
+    assert not report.clean
+
+
 def test_a_video_of_which_no_frame_came_through_is_not_there(tmp_path, settings):
     source = walk('.mp4', tmp_path)
     with pytest.raises(InputError, match='None of its 12 frames'):

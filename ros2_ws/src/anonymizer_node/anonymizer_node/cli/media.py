@@ -19,7 +19,7 @@ from anonymizer_node.cli.common import check_json, progress_bar, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.formats.video_encoders import ENCODERS
 from anonymizer_node.offline.media import MediaOutput, anonymize_media
-from anonymizer_node.offline.media_report import FileReport, MediaReport
+from anonymizer_node.offline.media_report import VIDEO, FileReport, MediaReport
 from anonymizer_node.offline.report import ENDINGS
 from anonymizer_node.offline.videos import VideoOutput
 
@@ -118,7 +118,8 @@ def remarks(file: FileReport) -> Iterator[str]:
     if file.left_out:
         yield f'left out: {file.left_out}'
         return
-    yield file.how
+    if file.kind == VIDEO:
+        yield file.how
     for cause, reason in file.frames.reasons.items():
         yield f'{file.frames.causes[cause]} pictures, {cause}: {reason}'
     yield from file.losses
