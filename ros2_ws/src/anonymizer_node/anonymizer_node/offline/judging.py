@@ -123,7 +123,7 @@ class Judging(Generic[Item]):
         """Nothing is begun yet.
 
         Args:
-            images: Makes what is to be judged; called in the thread that reads it. None: nothing is.
+            images: Makes what is to be judged; called in the thread that reads it. None: nothing.
             pipelines: As many frames are judged at a time; each has detectors of its own.
             sidecar: Gets the records; if it has them all already there is nothing to do.
         """

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError, InputError
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.formats.image_codecs import COMPRESSIONS
 from anonymizer_node.formats.photos import kind_of
 from anonymizer_node.formats.rosbag.staging import (

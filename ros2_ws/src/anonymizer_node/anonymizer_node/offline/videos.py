@@ -75,23 +75,24 @@ class VideoImages:
     ) -> None:
         self._reader.__exit__(exc_type, exc, traceback)
 
-    def items(self) -> Iterator[VideoImage]:
+    def items(self) -> Iterator[tuple[VideoImage, str]]:
         """See `Images`."""
-        return self._reader.images(self._pixel_format)
+        for image in self._reader.images(self._pixel_format):
+            yield image, image.digest()
 
-    def judged(self, pipeline: Pipeline, item: VideoImage) -> Record:
+    def judged(self, pipeline: Pipeline, item: VideoImage, digest: str) -> Record:
         """See `Images`."""
         judgement = replace(pipeline.judge(item, VideoCodec(), self._name), stamp_ns=item.stamp_ns)
-        return Record(self._name, VIDEO, item.stamp_ns, item.digest(), (Part('', judgement),))
+        return Record(self._name, VIDEO, item.stamp_ns, digest, (Part('', judgement),))
 
-    def is_of(self, record: Record, item: VideoImage) -> bool:
+    def is_of(self, record: Record, item: VideoImage, digest: str) -> bool:
         """See `Images`."""
-        return is_of(record, item)
+        return is_of(record, item, digest)
 
 
-def is_of(record: Record, image: VideoImage) -> bool:
-    """Whether a record was made of this very frame."""
-    return (record.time_ns, record.digest) == (image.stamp_ns, image.digest())
+def is_of(record: Record, image: VideoImage, digest: str) -> bool:
+    """Whether a record was made of this very frame, which has this digest."""
+    return (record.time_ns, record.digest) == (image.stamp_ns, digest)
 
 
 def anonymize_video(
@@ -232,7 +233,7 @@ class _Job:
                 yield item, None, None
                 continue
             record, covers = next(decided, (None, ()))
-            if record is None or not is_of(record, item):
+            if record is None or not is_of(record, item, item.digest()):
                 raise _stale(self._source)
             yield item, record, covers[0]
         if next(decided, None) is not None:
