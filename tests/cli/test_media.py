@@ -1,6 +1,7 @@
 """`anonymize media` in process: exit status, messages, and what it leaves behind."""
 
 import json
+import os
 
 import pytest
 from samples.detectors import BrightDetector
@@ -78,6 +79,17 @@ def test_other_files_are_1_unless_nobody_needs_them(tmp_path, folder, capsys):
     assert run(folder, tmp_path / 'first') == 1
     assert 'notes.txt: left out: It is neither a photo nor a video.' in capsys.readouterr().out
     assert run(folder, tmp_path / 'second', '--others', 'drop') == 0
+
+
+def test_names_of_any_kind_are_shown_as_they_are(tmp_path, folder, capsys):
+    odd = ['[red]a.jpg', '[/b].jpg', os.fsdecode(b'\xff\xe4.jpg')]
+    (folder / '[').mkdir()
+    for name in odd:
+        (folder / name).write_bytes(jpeg_of(room(False)))
+    assert run(folder, tmp_path / 'out') == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ('[red]a.jpg', '[/b].jpg', '\\xff\\xe4.jpg'))
+    assert all((tmp_path / 'out' / name).exists() for name in odd)
 
 
 def test_a_single_file_that_comes_to_nothing_is_2_and_leaves_nothing(tmp_path, capsys):

@@ -235,6 +235,15 @@ def test_what_is_no_video_is_refused(tmp_path, data):
         VideoReader(path)
 
 
+def test_a_playlist_is_no_video(tmp_path):
+    """It would have other files read."""
+    write_video(tmp_path / 'other.ts', [room(True)] * 5)
+    path = tmp_path / 'in.ts'
+    path.write_text('ffconcat version 1.0\nfile other.ts\n')
+    with pytest.raises(InputError, match='can not be read as a video'):
+        VideoReader(path)
+
+
 def test_damage_in_the_middle_is_counted(tmp_path):
     source = write_video(tmp_path / 'in.mkv', [room(False)] * 5)
     data = bytearray(source.read_bytes())

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from anonymizer_node.cli.common import check_json, progress_bar, write_json
@@ -85,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
             args.target,
             settings,
             progress=lambda what, done, total: bar.update(
-                task, description=what, completed=done, total=total or None
+                task, description=escape(printable(what)), completed=done, total=total or None
             ),
             notice=lambda text: console.print(text, markup=False),
             output=MediaOutput(video, args.metadata, args.others),
@@ -93,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
     console.print(summary(report))
     for name, file in report.files.items():
         for line in remarks(file):
-            console.print(f'{name}: {line}', markup=False, soft_wrap=True)
+            console.print(f'{printable(name)}: {line}', markup=False, soft_wrap=True)
     console.print(f'Written to {args.target}', markup=False, soft_wrap=True)
     if args.json is not None:
         write_json(args.json, report.as_dict())
@@ -109,7 +110,7 @@ def summary(report: MediaReport) -> Table:
     for name, file in report.files.items():
         counts = [file.frames.statuses[status] for status in ENDINGS[1:]]
         cells = [file.frames.count, *counts, file.frames.regions]
-        table.add_row(name, *(str(value) if value else '-' for value in cells))
+        table.add_row(escape(printable(name)), *(str(value) if value else '-' for value in cells))
     return table
 
 
@@ -125,6 +126,11 @@ def remarks(file: FileReport) -> Iterator[str]:
     yield from file.losses
     yield from file.notes
     yield from file.frames.notes
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be printed, whatever bytes it is of."""
+    return name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 
 def _share(text: str) -> float:

@@ -21,6 +21,9 @@ MOST_HIDDEN_PX = 32
 """Columns or rows that a stream may hold beyond those shown and still be copied as it is: codecs
 fill up to whole blocks. More may be the rest of a larger picture, which nobody looked at."""
 
+_ONLY = {'format_whitelist': 'mov,mp4,matroska,webm,avi,mpegts', 'protocol_whitelist': 'file'}
+"""No playlists, which would have other files or addresses read."""
+
 _PICTURES_BESIDE = ('attached_pic', 'timed_thumbnails')
 _RATE_UNKNOWN = 25
 
@@ -54,7 +57,9 @@ class VideoReader:
         require_av()
         self.path = path
         try:
-            self.container = av.open(str(path), 'r', metadata_errors='replace')
+            self.container = av.open(
+                str(path.absolute()), 'r', options=dict(_ONLY), metadata_errors='replace'
+            )
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(
                 f'{str(path)!r} can not be read as a video: {_said(error)}.'
