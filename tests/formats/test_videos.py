@@ -171,7 +171,75 @@ def test_a_stream_that_may_hold_more_than_was_seen_is_not_to_be_copied(tmp_path)
         tmp_path / 'in.mkv', [room(False)] * 5, codec='mjpeg', pixel_format='yuvj420p'
     )
     with VideoReader(carrying) as reader:
-        assert 'more than pictures' in reader.why_not_copied(sum(1 for _ in reader.images()))
+        assert 'mjpeg may carry more' in reader.why_not_copied(sum(1 for _ in reader.images()))
+
+
+def test_units_that_no_decoder_shows_are_not_copied(tmp_path):
+    """A second view, alpha, or whatever somebody puts into a stream of H.264."""
+    source = write_video(tmp_path / 'in.mp4', [room(False)] * 5)
+    laden = tmp_path / 'laden.mp4'
+    with av.open(str(source)) as one, av.open(str(laden), 'w') as other:
+        stream = other.add_stream_from_template(one.streams.video[0])
+        for packet in one.demux(video=0):
+            if packet.dts is not None:
+                extra = b''
+                for kind in (6, 15, 19, 20, 28):
+                    unit = bytes([0x60 | kind]) + b'\x80SOMEBODY\x80'
+                    extra += len(unit).to_bytes(4, 'big') + unit
+                done = av.Packet(bytes(packet) + extra)
+                done.pts, done.dts, done.time_base = packet.pts, packet.dts, packet.time_base
+                done.is_keyframe, done.duration = packet.is_keyframe, packet.duration
+                done.stream = stream
+                other.mux(done)
+    assert laden.read_bytes().count(b'SOMEBODY') == 25
+    target = tmp_path / 'out.mp4'
+    with VideoReader(laden) as reader, VideoWriter(target, reader, False) as writer:
+        writer.copy_pictures()
+    assert b'SOMEBODY' not in target.read_bytes()
+    for one, other in zip(read_video(source), read_video(target), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize('codec', ['libvpx', 'libvpx-vp9'])
+def test_a_stream_with_alpha_is_not_copied(tmp_path, codec):
+    """Cut along an outline it would show the outline."""
+    source = write_video(tmp_path / 'in.webm', [room(False)] * 5, codec, pixel_format='yuva420p')
+    with VideoReader(source) as reader:
+        assert 'carry something else' in reader.why_not_copied(sum(1 for _ in reader.images()))
+    plain = write_video(tmp_path / 'plain.webm', [room(False)] * 5, codec)
+    with VideoReader(plain) as reader:
+        assert reader.why_not_copied(sum(1 for _ in reader.images())) == ''
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts', '.mov'])
+def test_a_usual_stream_is_copied_from_every_container(tmp_path, suffix):
+    source = write_video(tmp_path / f'in{suffix}', [room(False)] * 9, sound=True)
+    target = tmp_path / f'out{suffix}'
+    with VideoReader(source) as reader:
+        assert reader.why_not_copied(sum(1 for _ in reader.images())) == ''
+    with VideoReader(source) as reader, VideoWriter(target, reader, True) as writer:
+        writer.copy_pictures()
+    assert np.diff(times_of(target)) == pytest.approx(np.diff(times_of(source)), abs=1e-3)
+    for one, other in zip(read_video(source), read_video(target), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize('codec', ['libsvtav1', 'libvpx', 'libvpx-vp9'])
+def test_streams_of_other_codecs_are_copied_too(tmp_path, codec):
+    source = write_video(tmp_path / 'in.mkv', [room(False)] * 9, codec)
+    target = tmp_path / 'out.mkv'
+    with VideoReader(source) as reader:
+        assert reader.why_not_copied(sum(1 for _ in reader.images())) == ''
+    with VideoReader(source) as reader, VideoWriter(target, reader, False) as writer:
+        writer.copy_pictures()
+    for one, other in zip(read_video(source), read_video(target), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_stream_that_may_have_a_second_view_is_not_copied(tmp_path):
+    source = write_video(tmp_path / 'in.mp4', [room(False)] * 5, 'libx265')
+    with VideoReader(source) as reader:
+        assert 'hevc may carry' in reader.why_not_copied(sum(1 for _ in reader.images()))
 
 
 def test_a_cropped_stream_is_not_copied(tmp_path):

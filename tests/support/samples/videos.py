@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 GPS = '+48.1371+011.5754/'
-_OPTIONS = {'libx264': {'crf': '12', 'bf': '2'}}
+_OPTIONS = {'libx264': {'crf': '12', 'bf': '2'}, 'libvpx': {'auto-alt-ref': '0'}}
 
 
 def room(person: bool, width: int = 160, height: int = 96, left: int = 64) -> np.ndarray:

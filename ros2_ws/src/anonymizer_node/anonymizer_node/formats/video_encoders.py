@@ -15,8 +15,9 @@ class Encoder(NamedTuple):
         name: FFmpeg's name of the encoder.
         options: Its options by quality, 0..1.
         formats: Pixel formats that players show, the first for what is none of them.
-        hidden: FFmpeg's filter that takes away what the stream carries beside its pictures, '' if
-            it can't carry anything. None: nobody knows, so the stream is never copied as it is.
+        hidden: FFmpeg's filter that takes away what the stream carries beside the pictures that a
+            decoder shows, '' if it can't carry anything. None: there is none that takes away all
+            (second views and alpha in HEVC), so the stream is never copied as it is.
     """
 
     name: str
@@ -39,7 +40,8 @@ ENCODERS: Mapping[str, Encoder] = {
         'libx264',
         lambda quality: {'crf': _X264(quality), 'preset': 'medium'},
         (*_YUV, 'gray'),
-        'filter_units=remove_types=6',
+        # Slices, parameter sets, delimiters: no SEI, no second view or alpha, nothing unspecified.
+        'filter_units=pass_types=1-5|7-11|13',
     ),
     'hevc': Encoder(
         'libx265',
@@ -49,7 +51,6 @@ ENCODERS: Mapping[str, Encoder] = {
             'x265-params': 'log-level=error',
         },
         ('yuv420p', 'yuvj420p', 'yuv422p', 'yuvj422p', 'yuv444p', 'yuvj444p', 'gray', 'gbrp'),
-        'filter_units=remove_types=39-40',
     ),
     'vp8': Encoder(
         'libvpx',
@@ -73,7 +74,8 @@ ENCODERS: Mapping[str, Encoder] = {
         'libsvtav1',
         lambda quality: {'crf': _AV1(quality), 'preset': '8'},
         ('yuv420p',),
-        'filter_units=remove_types=5',
+        # Sequence and frame headers, tiles, delimiters: no metadata and no padding.
+        'filter_units=pass_types=1-4|6-7',
     ),
     'mjpeg': Encoder(
         'mjpeg',

@@ -24,6 +24,9 @@ fill up to whole blocks. More may be the rest of a larger picture, which nobody 
 _ONLY = {'format_whitelist': 'mov,mp4,matroska,webm,avi,mpegts', 'protocol_whitelist': 'file'}
 """No playlists, which would have other files or addresses read."""
 
+_HARMLESS = frozenset({'mpegts_stream_id', 'skip_samples', 'prft'})
+"""What packets may carry beside a coded picture, and show nobody."""
+
 _PICTURES_BESIDE = ('attached_pic', 'timed_thumbnails')
 _RATE_UNKNOWN = 25
 
@@ -41,6 +44,7 @@ class VideoReader:
         sounds: Streams of sound, in words.
         packets: Coded pictures read by now.
         unshown: How many of these the file itself says are not shown (an edit list).
+        laden: How many of these carry more than themselves (alpha).
         lost: Places that could not be decoded, by now.
         retimed: Frames that had no time of their own, by now.
         container, stream, audio: FFmpeg's, for a writer.
@@ -88,7 +92,7 @@ class VideoReader:
         self.codec = str(context.codec.canonical_name or context.name)
         self.width, self.height = int(context.width), int(context.height)
         self.pixel_format = str(context.pix_fmt or '')
-        self.packets = self.unshown = self.lost = self.retimed = 0
+        self.packets = self.unshown = self.lost = self.retimed = self.laden = 0
         self.matrix: tuple[int, ...] = ()
 
     def __enter__(self) -> VideoReader:
@@ -127,6 +131,9 @@ class VideoReader:
             if packet.size:
                 self.packets += 1
                 self.unshown += packet.is_discard
+                self.laden += not _HARMLESS.issuperset(
+                    side.data_type for side in packet.iter_sidedata()
+                )
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
@@ -202,7 +209,9 @@ class VideoReader:
         beyond = max(context.coded_width - self.width, context.coded_height - self.height)
         encoder = ENCODERS.get(self.codec)
         if encoder is None or encoder.hidden is None:
-            return f'{self.codec} may carry more than pictures'
+            return f'{self.codec} may carry more than the pictures that are shown'
+        if self.laden:
+            return f'{self.laden} coded pictures carry something else'
         if self.lost or self.unshown or frames != self.packets:
             return f'{self.packets} coded pictures made {frames} frames'
         if beyond >= MOST_HIDDEN_PX:

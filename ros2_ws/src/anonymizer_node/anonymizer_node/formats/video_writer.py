@@ -91,7 +91,7 @@ class VideoWriter:
         """Take over the coded pictures as they are, and the sound if that is wanted."""
         like = self._like
         source = like.stream
-        self._stream = self._container.add_stream_from_template(source)
+        self._stream = self._container.add_stream_from_template(source, opaque=True)
         self._stream.metadata.clear()
         hidden = ENCODERS[like.codec].hidden
         if hidden:
@@ -102,7 +102,7 @@ class VideoWriter:
             if packet.stream.index != source.index:
                 if packet.size and packet.dts is not None:
                     self.add_sound(packet)
-            elif packet.size and packet.dts is not None:
+            elif packet.size:  # Some have no decoding time: Matroska doesn't store it.
                 self._mux(self._filter.filter(packet) if self._filter else [packet])
 
     def _mux(self, packets: list[Any]) -> None:
@@ -131,7 +131,7 @@ class VideoWriter:
 
     def _add_sounds(self) -> None:
         for source in self._like.audio if self._sound else ():
-            stream = self._container.add_stream_from_template(source)
+            stream = self._container.add_stream_from_template(source, opaque=True)
             stream.metadata.clear()
             self._sounds[source.index] = stream
         early, self._early = self._early, []
