@@ -130,6 +130,18 @@ def test_a_png_keeps_colours_and_orientation_and_nothing_else():
     assert np.array_equal(turned, expected)
 
 
+def test_colours_of_16_bits_are_kept_and_grey_that_may_be_depth_is_refused():
+    fine = scene(64, 48).astype(np.uint16) * 257
+    before = opened(png_bytes(fine))
+    frame = CODEC.decode(before.photo, 'photo', 1000)
+    done = CODEC.redact(before.photo, frame, [Region(0, 0, 10, 20)], 'blackout', 0.5)
+    expected = fine.copy()
+    expected[:20, :10] = 0
+    assert np.array_equal(decoded(written(done.message)), expected)
+    with pytest.raises(UnsupportedEncodingError, match='may be depth'):
+        CODEC.decode(opened(png_bytes(fine[..., 0])).photo, 'photo', 1000)
+
+
 def test_what_only_calls_itself_a_colour_profile_goes():
     for content in (THUMBNAIL, bytes(36) + b'acsp' + THUMBNAIL):
         data = png_with(chunk(b'iCCP', b'x\0\0' + zlib.compress(content)))

@@ -110,8 +110,18 @@ class PhotoCodec:
     """Photos as the pipeline takes them. Regions and sizes are those of the picture as shown."""
 
     def decode(self, message: Photo, source: str, least_size: int) -> Frame:
-        """See `Codec.decode`."""
-        compression = COMPRESSIONS[kind_of(message.data)]
+        """See `Codec.decode`.
+
+        Raises:
+            UnsupportedEncodingError: Also of 16 bits of grey: nothing says that they aren't depth.
+        """
+        kind = kind_of(message.data)
+        compression = COMPRESSIONS[kind]
+        if kind == 'png' and png.may_be_depth(message.data):
+            raise UnsupportedEncodingError(
+                'A PNG with 16 bits of grey may be depth, and no detector of people judges depth. '
+                'Convert it to 8 bits if it is a photo.'
+            )
         pixels, encoding, width, height = compression.decode(message.data, least_size)
         shown = message.turn.shown(pixels)
         return Frame(shown, encoding, *message.turn.size(width, height), 0, source)
