@@ -11,6 +11,7 @@ from samples.images import decoded, png_bytes
 from samples.jpegs import exif, jpeg_of, shown, with_segments
 from samples.videos import (
     GPS,
+    container_of,
     packets_of,
     read_video,
     room,
@@ -185,6 +186,15 @@ def test_another_codec_and_container_on_request(tmp_path, settings):
     with video_files.VideoReader(tmp_path / 'out.mp4') as reader:
         assert reader.codec == 'hevc'
     assert entry_of(report).how == 'coded anew as hevc'
+    assert 'mp4' in container_of(tmp_path / 'out.mp4')
+    quiet = write_video(tmp_path / 'quiet.mp4', [room(False)] * 5)
+    assert 'same stream' in entry_of(run(quiet, tmp_path / 'quiet.mkv', settings)).how
+    assert 'matroska' in container_of(tmp_path / 'quiet.mkv')
+    report = run(quiet, tmp_path / 'quiet.avi', settings)
+    assert container_of(tmp_path / 'quiet.avi') == 'avi'
+    assert entry_of(report).how == 'coded anew as mjpeg', 'it does not take the other'
+    assert 'It was h264.' in entry_of(report).notes
+    assert report.clean
     assert hidden(tmp_path / 'out.mp4') == SEEN
 
 

@@ -93,6 +93,12 @@ def packets_of(path: Path, kind: str = 'video') -> list[bytes]:
         return [bytes(packet) for packet in container.demux(stream) if packet.size]
 
 
+def container_of(path: Path) -> str:
+    """FFmpeg's names of the container, whatever the file is called."""
+    with av.open(str(path)) as container:
+        return str(container.format.name)
+
+
 def rotation_of(path: Path) -> int:
     """Degrees, against the clock, by which a player turns the frames."""
     with av.open(str(path)) as container:

@@ -133,7 +133,8 @@ def anonymize_media(
     report = MediaReport(source.name, models, settings.as_dict())
     staging = Staging(beside, target.name)
     try:
-        job = _Job(staging.folder, pipelines, output, progress)
+        single = '' if source.is_dir() else target.name
+        job = _Job(staging.folder, pipelines, output, progress, single)
         report.files.update(job.run(found))
         made = staging.folder / 'made'
         if source.is_dir():
@@ -141,7 +142,7 @@ def anonymize_media(
             text = json.dumps(report.as_dict(), indent=2)
             (made / REPORT_NAME).write_text(text + '\n', encoding='utf-8')
         else:
-            made = made / found[0].name
+            made = made / single
             if report.files[found[0].name].left_out:
                 raise InputError(f'{str(source)!r}: {report.files[found[0].name].left_out}')
         appear(made, target)
@@ -220,6 +221,7 @@ class _Job:
         pipelines: Sequence[Pipeline],
         output: MediaOutput,
         progress: Progress | None,
+        single: str,
     ) -> None:
         self._made = folder / 'made'
         self._work = folder / 'regions'
@@ -230,6 +232,8 @@ class _Job:
             self._free.put(pipeline)
         self._output = output
         self._progress = progress
+        # Of one file: what it becomes, whose ending says in which container.
+        self._single = single
 
     def run(self, found: Sequence[Found]) -> dict[str, FileReport]:
         """What became of each file, by its name, in the order of the names."""
@@ -286,7 +290,7 @@ class _Job:
 
     def _made_of(self, file: Found, make: Callable[[Path, Path], FileReport]) -> FileReport:
         """What became of a file; where nothing could be made of it, nothing is there."""
-        target, lines = self._made / file.name, self._lines(file)
+        target, lines = self._made / (self._single or file.name), self._lines(file)
         for path in (target, lines):
             path.parent.mkdir(parents=True, exist_ok=True)
         try:

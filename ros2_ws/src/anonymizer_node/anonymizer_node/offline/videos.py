@@ -126,7 +126,7 @@ def anonymize_video(
     with VideoReader(source) as reader:
         codec = encoder_for(target.suffix.lower(), reader.codec, output.codec)
         pixel_format = pixel_format_for(reader, codec)
-        may_copy = output.codec in ('', reader.codec)
+        may_copy = codec == reader.codec
     output = replace(output, codec=codec)
     job = _Job(source, target, name, pipelines, output, pixel_format, may_copy, progress)
     with source.open('rb') as file:
@@ -261,8 +261,8 @@ class _Job:
                         writer.encode(outcome.message, output.codec, output.quality)
                         written.append(item.stamp_ns)
             self._describe(reader, report, stamps)
-            if output.codec != reader.codec and self._may_copy:
-                report.notes.append(f'{reader.codec} is not written; it is {output.codec} now.')
+            if output.codec != reader.codec:
+                report.notes.append(f'It was {reader.codec}.')
             if self._pixel_format != reader.pixel_format:
                 report.notes.append(
                     f'Pixels of {reader.pixel_format} are {self._pixel_format} now.'
