@@ -180,6 +180,26 @@ def test_a_stream_that_holds_more_than_was_seen_is_coded_anew(tmp_path, settings
     assert report.clean
 
 
+def test_what_was_copied_is_what_was_judged(tmp_path, settings, monkeypatch):
+    """The source becomes another one between the last look at it and its being copied."""
+    quiet, other = tmp_path / 'quiet.mp4', tmp_path / 'other.mp4'
+    write_video(other, [room(seen) for seen in SEEN], times=UNEVEN)
+    write_video(quiet, [room(False) for _ in SEEN], times=UNEVEN)
+    whole = videos.VideoWriter.copy_pictures
+
+    def copying(self):
+        with video_files.VideoReader(other) as reader:
+            self._like = reader
+            whole(self)
+
+    monkeypatch.setattr(videos.VideoWriter, 'copy_pictures', copying)
+    report = run(quiet, tmp_path / 'out.mp4', settings)
+    assert not any(bright(tmp_path / 'out.mp4'))
+    assert entry_of(report).how == 'coded anew as h264'
+    assert entry_of(report).frames.count == 12
+    assert report.clean
+
+
 def test_another_codec_and_container_on_request(tmp_path, settings):
     source = walk('.mkv', tmp_path)
     report = run(source, tmp_path / 'out.mp4', settings, codec='hevc', quality=0.9)

@@ -207,17 +207,35 @@ class _Job:
                 stamps.append(image.stamp_ns)
             if not stamps or reader.why_not_copied(len(stamps)):
                 return None
+            with (
+                VideoReader(self._source) as again,
+                VideoWriter(self._target, again, self._output.sound) as writer,
+            ):
+                writer.copy_pictures()
+            if not self._is_as_judged(sidecar):
+                return None
             seen = Outcome('untouched', width=reader.width, height=reader.height)
             for stamp_ns in stamps:
                 self._count(report, seen, stamp_ns)
             self._describe(reader, report, stamps)
-        with (
-            VideoReader(self._source) as reader,
-            VideoWriter(self._target, reader, self._output.sound) as writer,
-        ):
-            writer.copy_pictures()
         self._compare(stamps, report)
         return report
+
+    def _is_as_judged(self, sidecar: Sidecar) -> bool:
+        """Whether a copied stream shows the frames that were judged, all of them and no other.
+
+        What was copied was read once more: the source may have been another one by then.
+        """
+        records = sidecar.records()
+        with VideoReader(self._target) as reader:
+            for image in reader.images(self._pixel_format):
+                record = next(records, None)
+                if record is None:
+                    return False
+                timed = replace(image, stamp_ns=record.time_ns)
+                if not is_of(record, timed, timed.digest()):
+                    return False
+        return next(records, None) is None
 
     def _paired(
         self, items: Iterator[Any], sidecar: Sidecar
