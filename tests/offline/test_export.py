@@ -17,7 +17,8 @@ from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.modelling.datasets import read_dataset
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
 from anonymizer_node.offline.calibration_files import CAMERA_INFO, info_beside
-from anonymizer_node.offline.export import EXPORT_NAME, SEVERAL, Choice, export_bag, slug
+from anonymizer_node.offline.export import EXPORT_NAME, SEVERAL, export_bag, slug
+from anonymizer_node.offline.export_report import Choice
 
 HEIGHT, WIDTH = 48, 64
 PEOPLE = [False, True, True, False, True, False]

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from anonymizer_node.cli.common import positive, progress_bar
-from anonymizer_node.offline.export import Choice, Export, export_bag, remarks_of
+from anonymizer_node.offline.export import export_bag
+from anonymizer_node.offline.export_report import Choice, Export, remarks_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

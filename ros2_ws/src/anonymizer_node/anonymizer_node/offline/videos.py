@@ -8,7 +8,6 @@ import json
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -30,11 +29,9 @@ from anonymizer_node.offline.records import Part, Record
 from anonymizer_node.offline.report import TopicReport
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.teams import cache_folder, looks_of
+from anonymizer_node.offline.video_checks import compare, describe
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SAME_TIME_NS = 1_000_000
-MOST_MISSING_S = 1.0
-"""A video whose frames end earlier than it says by more than this has lost its end, seconds."""
 
 _HEAD_BYTES = 1 << 20
 _COPIED = 'the same stream of pictures'
@@ -217,8 +214,8 @@ class _Job:
             seen = Outcome('untouched', width=reader.width, height=reader.height)
             for stamp_ns in stamps:
                 self._count(report, seen, stamp_ns)
-            self._describe(reader, report, stamps)
-        self._compare(stamps, report)
+            describe(reader, report, stamps, self._output.sound)
+        compare(self._target, stamps, report)
         return report
 
     def _is_as_judged(self, sidecar: Sidecar) -> bool:
@@ -278,7 +275,7 @@ class _Job:
                     if outcome.message is not None:
                         writer.encode(outcome.message, output.codec, output.quality)
                         written.append(item.stamp_ns)
-            self._describe(reader, report, stamps)
+            describe(reader, report, stamps, self._output.sound)
             if output.codec != reader.codec:
                 report.notes.append(f'It was {reader.codec}.')
             if self._pixel_format != reader.pixel_format:
@@ -287,7 +284,7 @@ class _Job:
                 )
         if not written:
             raise InputError(f'None of its {report.frames.count} frames came through.')
-        self._compare(written, report)
+        compare(self._target, written, report)
         return report
 
     def _count(self, report: FileReport, outcome: Outcome, stamp_ns: int) -> None:
@@ -296,53 +293,6 @@ class _Job:
         report.frames.add(outcome)
         line = {'file': self._name, 'index': index, **line_of(outcome, stamp_ns)}
         self._regions.write(json.dumps(line) + '\n')
-
-    def _describe(self, reader: VideoReader, report: FileReport, stamps: Sequence[int]) -> None:
-        """Say what of the file isn't in the new one.
-
-        Args:
-            reader: Of the file, when all of it was read.
-            report: Is told.
-            stamps: When each frame of the file is shown, nanoseconds.
-        """
-        shown = reader.packets - reader.unshown
-        if reader.lost:
-            report.losses.append(f'It could not be decoded at {reader.lost} places.')
-        if report.frames.count != shown or reader.packets < reader.expected:
-            report.losses.append(
-                f'It declares {max(shown, reader.expected)} frames, and {report.frames.count} '
-                'could be decoded.'
-            )
-        if stamps and reader.declared_s - (stamps[-1] - stamps[0]) / 1e9 > MOST_MISSING_S:
-            report.losses.append(
-                f'It declares {reader.declared_s:.1f} s, and its frames end after '
-                f'{(stamps[-1] - stamps[0]) / 1e9:.1f} s.'
-            )
-        report.losses += [f'Its {named} is left out.' for named in reader.second]
-        left_out = [*reader.left_out, *(() if self._output.sound else reader.sounds)]
-        report.notes += [f'Its {named} is left out.' for named in left_out]
-        if reader.unshown:
-            report.notes.append(f'{reader.unshown} frames that the file hides are left out.')
-        if reader.retimed:
-            report.notes.append(f'{reader.retimed} frames had no time of their own.')
-
-    def _compare(self, written: Sequence[int], report: FileReport) -> None:
-        """See that the new file has the frames that were written, at their times."""
-        with suppress(InputError), VideoReader(self._target) as reader:
-            stamps = [image.stamp_ns for image in reader.images()]
-            if len(stamps) != len(written):
-                report.losses.append(
-                    f'{len(written)} frames were written, and {len(stamps)} are in the new file.'
-                )
-                return
-            late = max(
-                abs((there - stamps[0]) - (here - written[0]))
-                for here, there in zip(written, stamps, strict=True)
-            )
-            if late > _SAME_TIME_NS:
-                report.losses.append(f'Frames are up to {late / 1e9:.3f} s from their times.')
-            return
-        report.losses.append('The new file can not be read.')
 
 
 def _begun(how: str) -> FileReport:
