@@ -42,6 +42,7 @@ ONLY_IN = {
     'zstandard': ('formats/rosbag/',),
     'distributed': ('offline/cluster.py',),
     'fsspec': ('offline/remote.py',),
+    'av': ('formats/video',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }

@@ -57,6 +57,7 @@ setup(
         ],
         'cluster': ['distributed', 'fsspec'],
         'demo': ['matplotlib', 'scikit-image'],
+        'media': ['av>=17.1'],
         'modelling': ['onnx', 'sympy'],
         # colcon runs the tests with pytest if an extra of this name asks for it.
         'test': ['hypothesis', 'pytest<9'],

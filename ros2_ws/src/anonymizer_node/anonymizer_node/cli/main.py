@@ -14,6 +14,8 @@ from anonymizer_node.core.errors import AnonymizerError
 
 VERBS: Mapping[str, str] = {
     'bag': 'obscure the people in a recorded bag',
+    'media': 'obscure the people in photos and videos',
+    'export': 'training data from an anonymised bag',
     'verify': 'prove that an anonymised bag keeps the laws',
     'leaks': 'find people who got through in a recorded simulation',
     'model': 'list, build and measure detectors',

@@ -8,7 +8,7 @@ if it is too small to show anybody.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from anonymizer_node.formats.jpeg_frame import Segment
@@ -33,7 +33,10 @@ _ICC = b'ICC_PROFILE\0'
 
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _EXIF = b'Exif\0\0'
-_EXIF_POINTERS = (0x8769, 0x8825)
+_ORDERS = {b'II*\0': '<', b'MM\0*': '>'}
+_ORIENTATION = 0x0112
+_EXIF_POINTER = 0x8769
+_EXIF_POINTERS = (_EXIF_POINTER, 0x8825)
 _OTHER_POINTERS = (0x014A, 0xA005)
 _VALUE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
@@ -108,6 +111,64 @@ def second_picture_in(segments: Iterable[Segment]) -> str:
     return ''
 
 
+def bare(segments: Iterable[Segment], whole_exif: bool) -> bytes:
+    """The segments that say how a photo is to be shown, ready to be put behind SOI.
+
+    These are `kept`'s for colours, and of the first EXIF the orientation, or its short values.
+
+    Args:
+        segments: Of the original.
+        whole_exif: Whether the short values of EXIF stay; where it was taken (GPS) never does.
+    """
+    chosen = []
+    exif = b''
+    for segment in segments:
+        marker, payload, _ = segment
+        if marker == _APP1 and payload[:6] == _EXIF:
+            tags = None if whole_exif else (_ORIENTATION,)
+            exif = exif or clean_exif(payload[6:], tags)
+        elif (
+            (marker == _APP0 and payload[:5] == b'JFIF\0')
+            or (marker == _APP14 and payload[:5] == b'Adobe')
+            or _is_icc(marker, payload)
+        ):
+            chosen.append(segment)
+    if exif:
+        chosen.append(Segment(_APP1, _EXIF + exif, 0))
+    return kept(chosen)
+
+
+def clean_exif(tiff: bytes, tags: Container[int] | None = None) -> bytes:
+    """EXIF's TIFF with its short values, but no thumbnail and no GPS; empty if there are none.
+
+    Args:
+        tiff: As read.
+        tags: Nothing but these of the first directory; None: all.
+    """
+    clean = _clean_tiff(tiff, (_EXIF_POINTER,) if tags is None else (), tags)
+    return clean if len(clean) <= MOST_EXIF else b''
+
+
+def orientation(segments: Iterable[Segment]) -> int:
+    """1 to 8, as the first EXIF says how the picture is to be turned; 1 if none does."""
+    for marker, payload, _ in segments:
+        if marker == _APP1 and payload[:6] == _EXIF:
+            return exif_orientation(payload[6:])
+    return 1
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """What EXIF's TIFF says, 1 to 8; 1 if it says nothing that can be understood."""
+    order = _ORDERS.get(tiff[:4])
+    if order is None or len(tiff) < 8:
+        return 1
+    for entry in _entries(tiff, order, struct.unpack(order + 'I', tiff[4:8])[0]):
+        if entry.tag == _ORIENTATION and entry.kind == 3 and entry.number == 1:
+            (value,) = struct.unpack(order + 'H', entry.value[:2])
+            return int(value) if 1 <= value <= 8 else 1
+    return 1
+
+
 def _begins_picture(payload: bytes) -> bool:
     return any(start in payload for start in PICTURE_STARTS)
 
@@ -150,32 +211,46 @@ def spliced(encoded: bytes, segments: bytes, colour: bool = True) -> bytes:
     return encoded[:2] + segments + encoded[position:]
 
 
-def _clean_tiff(tiff: bytes) -> bytes:
-    """EXIF's TIFF built anew from its short values, without thumbnail; empty if unreadable."""
-    order = {b'II*\0': '<', b'MM\0*': '>'}.get(tiff[:4])
+def _clean_tiff(
+    tiff: bytes,
+    pointers: Container[int] = _EXIF_POINTERS,
+    tags: Container[int] | None = None,
+) -> bytes:
+    """EXIF's TIFF built anew from its short values, without thumbnail; empty if unreadable.
+
+    Args:
+        tiff: As read.
+        pointers: To the directories below the first one, of those that stay.
+        tags: What stays of the first one; None: everything.
+    """
+    order = _ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return b''
     entries = list(_entries(tiff, order, struct.unpack(order + 'I', tiff[4:8])[0]))
-    main = [entry for entry in entries if entry.tag not in _EXIF_POINTERS]
+    main = [
+        entry
+        for entry in entries
+        if entry.tag not in _EXIF_POINTERS and (tags is None or entry.tag in tags)
+    ]
     subs = []
     for entry in entries:
-        if entry.tag in _EXIF_POINTERS and entry.kind == 4 and entry.number == 1:
+        if entry.tag in pointers and entry.kind == 4 and entry.number == 1:
             offset = struct.unpack(order + 'I', entry.value)[0]
             below = [sub for sub in _entries(tiff, order, offset) if sub.tag not in _EXIF_POINTERS]
             subs.append((entry.tag, below))
     everything = [*main, *(sub for _, below in subs for sub in below)]
-    if sum(12 + len(entry.value) for entry in everything) > MOST_EXIF:
+    if not everything or sum(12 + len(entry.value) for entry in everything) > MOST_EXIF:
         return b''
 
     position = 8 + len(_directory(main + [_Entry(tag, 4, 1, b'0000') for tag, _ in subs], order, 8))
-    pointers = []
+    links = []
     written = []
     for tag, below in subs:
-        pointers.append(_Entry(tag, 4, 1, struct.pack(order + 'I', position)))
+        links.append(_Entry(tag, 4, 1, struct.pack(order + 'I', position)))
         written.append(_directory(below, order, position))
         position += len(written[-1])
     head = tiff[:4] + struct.pack(order + 'I', 8)
-    return head + _directory(main + pointers, order, 8) + b''.join(written)
+    return head + _directory(main + links, order, 8) + b''.join(written)
 
 
 def _entries(tiff: bytes, order: str, offset: int) -> Iterator[_Entry]:

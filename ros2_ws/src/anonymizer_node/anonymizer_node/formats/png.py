@@ -36,11 +36,13 @@ _ENCODINGS = {
     16: {1: 'mono16', 3: 'bgr16', 4: 'bgra16'},
 }
 _MOST_PIXELS = 1 << 27
-_PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
+PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
 _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
+SHOWING = (b'tRNS', *_ANIMATION)
+"""Chunks beside `PICTURE` that say what is seen of it."""
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
 _OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
-_BEHIND_IHDR = len(SIGNATURE) + 25
+BEHIND_IHDR = len(SIGNATURE) + 25
 _LEVELS = (1, 3, 6, 9)
 """Of zlib: fastest, fast, default, best."""
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -85,7 +87,7 @@ def redact(
     pixels = _decoded(data)
     redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
     done = _encoded(pixels, _level(data))
-    return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
+    return done[:BEHIND_IHDR] + _carried(data) + done[BEHIND_IHDR:], tuple(regions), ''
 
 
 def blacked_out(data: bytes) -> bytes:
@@ -119,7 +121,7 @@ def _decoded(data: bytes) -> NDArray[Any]:
             f'A PNG with alpha from {alpha.min()} to {alpha.max()} is refused: a detector '
             'does not see what is drawn in alpha. Have the driver publish colour without alpha.'
         )
-    if not alpha.size and any(chunk.kind == b'tRNS' for chunk in _chunks(data)):
+    if not alpha.size and any(chunk.kind == b'tRNS' for chunk in chunks(data)):
         raise FrameError(
             'A PNG with one transparent colour (tRNS) is refused: a detector does not see '
             'where it is. Have the driver publish pictures without transparency.'
@@ -127,7 +129,7 @@ def _decoded(data: bytes) -> NDArray[Any]:
     return pixels
 
 
-def _chunks(data: bytes) -> Iterator[_Chunk]:
+def chunks(data: bytes) -> Iterator[_Chunk]:
     """The chunks up to IEND, as far as they are all there."""
     position = len(SIGNATURE)
     while position + 12 <= len(data):
@@ -190,8 +192,8 @@ def _check_ancillary(data: bytes) -> None:
         FrameError: If there is a picture or too much else beside the picture.
     """
     size = 0
-    for kind, content, _ in _chunks(data):
-        if kind in _PICTURE:
+    for kind, content, _ in chunks(data):
+        if kind in PICTURE:
             continue
         parts = [content]
         if kind in _PACKED:
@@ -221,7 +223,7 @@ def _unpacked(kind: bytes, content: bytes) -> bytes:
 def _carried(data: bytes) -> bytes:
     """The first intact chunk of each kind in `CARRIED`."""
     found: dict[bytes, bytes] = {}
-    for kind, content, whole in _chunks(data):
+    for kind, content, whole in chunks(data):
         intact = zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], 'big')
         if CARRIED.get(kind) == len(content) and intact:
             found.setdefault(kind, whole)
@@ -241,5 +243,5 @@ def _encoded(pixels: NDArray[Any], level: int) -> bytes:
 
 def _level(data: bytes) -> int:
     """The compression level of a file, as near as its zlib header tells (RFC 1950, FLEVEL)."""
-    coded = b''.join(chunk.content[:2] for chunk in _chunks(data) if chunk.kind == b'IDAT')
+    coded = b''.join(chunk.content[:2] for chunk in chunks(data) if chunk.kind == b'IDAT')
     return _LEVELS[coded[1] >> 6] if len(coded) > 1 else _LEVELS[0]

@@ -18,7 +18,7 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.formats.bags import BagReader, BagWriter, Place
 from anonymizer_node.offline.joined import Kind
-from anonymizer_node.offline.judging import Judging
+from anonymizer_node.offline.judging import BagImages, Judging, on_record
 from anonymizer_node.offline.output import Output, carry_over, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
 from anonymizer_node.offline.redacting import Done, Redacting, is_judged
@@ -32,7 +32,7 @@ from anonymizer_node.offline.report import (
     described,
     sealed,
 )
-from anonymizer_node.offline.sidecar import Sidecar, StaleError
+from anonymizer_node.offline.sidecar import Sidecar
 from anonymizer_node.offline.teams import Team, cache_folder, identity_of, load_teams
 
 __all__ = [
@@ -147,17 +147,13 @@ class _Job:
                 self._counts[kind] = self._counts.get(kind, 0) + item.topic.count
 
     def run(self, progress: Progress | None) -> BagReport:
-        """Both passes; once more from the start if an earlier run's detections are of no use."""
+        """Both passes."""
         identity = identity_of(self._reader, list(self._wanted), self._pipeline)
         folder = cache_folder(self._pipeline.settings, identity)
-        while True:
-            with Sidecar(folder, identity) as sidecar:
-                try:
-                    return self._written(sidecar, progress)
-                except StaleError:
-                    if not sidecar.was_complete:
-                        raise
-                    sidecar.discard()
+        return on_record(folder, identity, lambda sidecar: self._written(sidecar, progress))
+
+    def _images(self) -> BagImages:
+        return BagImages(self._source, self._wanted, scratch_beside(self._target))
 
     def _written(self, sidecar: Sidecar, progress: Progress | None) -> BagReport:
         models = [described(detector) for detector in self._pipeline.detectors]
@@ -166,11 +162,10 @@ class _Job:
         report, entries = begun(self._all, self._source.name, models, settings.as_dict())
         report.reused = sidecar.was_complete
         redacting = Redacting(self._source, reader, self._plans, self._counts, self._pipeline)
-        scratch = scratch_beside(self._target)
         packing = self._output.packing(reader)
         with (
             BagWriter.like(reader, self._target, packing) as writer,
-            Judging(self._source, self._wanted, self._pipelines, sidecar, scratch),
+            Judging(self._images if self._wanted else None, self._pipelines, sidecar),
         ):
             targets = {
                 key: writer.add_like(item.topic)

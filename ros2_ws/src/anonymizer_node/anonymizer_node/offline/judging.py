@@ -1,14 +1,15 @@
-"""The first pass over a bag: every image is judged, and what was detected goes to the sidecar."""
+"""The first pass over a recording: every image is judged, what was detected goes to the sidecar."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 
@@ -18,40 +19,115 @@ from anonymizer_node.offline.inside import judge_inside
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.messages import MessageCodec
 from anonymizer_node.offline.records import Part, Record, digest_of
-from anonymizer_node.offline.sidecar import LineEnd, Sidecar
+from anonymizer_node.offline.sidecar import LineEnd, Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
 
 AHEAD = 2
 """Messages that wait for each judge, so that none waits for a message."""
 
 
-class Judging:
-    """Judges a bag's images in threads of its own. A context manager; leaving it ends the work.
+class Images(Protocol[Item]):
+    """The images of a recording, as both passes see them. A context manager."""
+
+    def __enter__(self) -> Images[Item]:
+        """Open it."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+
+    def items(self) -> Iterator[tuple[Item, str]]:
+        """What is to be judged, in order, each with its digest."""
+
+    def judged(self, pipeline: Pipeline, item: Item, digest: str) -> Record:
+        """The first pass over one of them. Called in several threads."""
+
+    def is_of(self, record: Record, item: Item, digest: str) -> bool:
+        """Whether a record was made of this very one."""
+
+
+class BagImages:
+    """The images in a bag's messages."""
+
+    def __init__(
+        self,
+        source: Path,
+        wanted: Mapping[Kind, Sequence[Place]],
+        scratch: Path | None = None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            source: The bag.
+            wanted: The topics to judge, and where images are inside their messages; () if they
+                are images themselves.
+            scratch: See `BagReader`.
+        """
+        self._reader = BagReader(source, scratch)
+        self._wanted = wanted
+
+    def __enter__(self) -> BagImages:
+        self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._reader.__exit__(exc_type, exc, traceback)
+
+    def items(self) -> Iterator[tuple[BagMessage, str]]:
+        """See `Images`."""
+        for message in self._reader.messages():
+            if (message.topic.name, message.topic.msgtype) in self._wanted:
+                yield message, digest_of(message.data)
+
+    def judged(self, pipeline: Pipeline, item: BagMessage, digest: str) -> Record:
+        """See `Images`."""
+        topic = item.topic
+        places = self._wanted[topic.name, topic.msgtype]
+        if places:
+            parts = judge_inside(pipeline, self._reader, item, places)
+        else:
+            codec = MessageCodec(self._reader, topic.msgtype)
+            judgement = pipeline.judge(item.data, codec, topic.name)
+            parts = (Part('', replace(judgement, stamp_ns=codec.stamp)),)
+        return Record(topic.name, topic.msgtype, item.time_ns, digest, parts)
+
+    def is_of(self, record: Record, item: BagMessage, digest: str) -> bool:
+        """See `Images`."""
+        return is_of(record, item, digest)
+
+
+class Judging(Generic[Item]):
+    """Judges a recording's images in threads of its own. A context manager; leaving it ends that.
 
     What fails is told to the sidecar, and so to whoever reads from that.
     """
 
     def __init__(
         self,
-        source: Path,
-        wanted: Mapping[Kind, Sequence[Place]],
+        images: Callable[[], Images[Item]] | None,
         pipelines: Sequence[Pipeline],
         sidecar: Sidecar,
-        scratch: Path | None = None,
     ) -> None:
         """Nothing is begun yet.
 
         Args:
-            source: The bag.
-            wanted: The topics to judge, and where images are inside their messages; () if they
-                are images themselves.
+            images: Makes what is to be judged; called in the thread that reads it. None: nothing.
             pipelines: As many frames are judged at a time; each has detectors of its own.
             sidecar: Gets the records; if it has them all already there is nothing to do.
-            scratch: See `BagReader`.
         """
-        self._source = source
-        self._wanted = wanted
-        self._scratch = scratch
+        self._images = images
         self._workers = len(pipelines)
         self._free: SimpleQueue[Pipeline] = SimpleQueue()
         for pipeline in pipelines:
@@ -61,8 +137,8 @@ class Judging:
         self._opencv_threads: int | None = None
         self._thread = threading.Thread(target=self._run, name='judging', daemon=True)
 
-    def __enter__(self) -> Judging:
-        if not self._wanted:
+    def __enter__(self) -> Judging[Item]:
+        if self._images is None:
             self._sidecar.complete()
         elif not self._sidecar.was_complete:
             if self._workers > 1:
@@ -85,15 +161,20 @@ class Judging:
             cv2.setNumThreads(self._opencv_threads)
 
     def _run(self) -> None:
+        assert self._images is not None
         try:
-            with BagReader(self._source, self._scratch) as reader:
+            with self._images() as images:
 
-                def judged(item: tuple[BagMessage, str]) -> Record:
-                    return self._judged(reader, *item)
+                def judged(item: tuple[Item, str]) -> Record:
+                    pipeline = self._free.get()
+                    try:
+                        return images.judged(pipeline, *item)
+                    finally:
+                        self._free.put(pipeline)
 
-                images = self._unjudged(reader)
+                unjudged = self._unjudged(images)
                 ahead = AHEAD * self._workers
-                with closing(in_order(images, judged, self._workers, ahead)) as records:
+                with closing(in_order(unjudged, judged, self._workers, ahead)) as records:
                     for record in records:
                         self._sidecar.append(record)
             if not self._stop.is_set():
@@ -101,38 +182,19 @@ class Judging:
         except BaseException as error:  # It is raised where the records are read.
             self._sidecar.fail(error)
 
-    def _unjudged(self, reader: BagReader) -> Iterator[tuple[BagMessage, str]]:
+    def _unjudged(self, images: Images[Item]) -> Iterator[tuple[Item, str]]:
         """The images with their digests, without those that an earlier run has judged already."""
         earlier: Iterator[tuple[Record, LineEnd]] | None = self._sidecar.earlier()
-        for message in reader.messages():
+        for item, digest in images.items():
             if self._stop.is_set():
                 return
-            topic = message.topic
-            if (topic.name, topic.msgtype) not in self._wanted:
-                continue
-            digest = digest_of(message.data)
             if earlier is not None:
                 record, place = next(earlier, (None, None))
-                if record is not None and place is not None and is_of(record, message, digest):
+                if record is not None and place is not None and images.is_of(record, item, digest):
                     self._sidecar.confirm(place)
                     continue
                 earlier = None
-            yield message, digest
-
-    def _judged(self, reader: BagReader, message: BagMessage, digest: str) -> Record:
-        topic = message.topic
-        places = self._wanted[topic.name, topic.msgtype]
-        pipeline = self._free.get()
-        try:
-            if places:
-                parts = judge_inside(pipeline, reader, message, places)
-            else:
-                codec = MessageCodec(reader, topic.msgtype)
-                judgement = pipeline.judge(message.data, codec, topic.name)
-                parts = (Part('', replace(judgement, stamp_ns=codec.stamp)),)
-        finally:
-            self._free.put(pipeline)
-        return Record(topic.name, topic.msgtype, message.time_ns, digest, parts)
+            yield item, digest
 
 
 def is_of(record: Record, message: BagMessage, digest: str) -> bool:
@@ -143,3 +205,23 @@ def is_of(record: Record, message: BagMessage, digest: str) -> bool:
         and record.time_ns == message.time_ns
         and record.digest == digest
     )
+
+
+def on_record(
+    folder: Path | None, identity: Mapping[str, Any], work: Callable[[Sidecar], Result]
+) -> Result:
+    """Both passes; once more from the start if an earlier run's detections are of no use.
+
+    Args:
+        folder: See `Sidecar`.
+        identity: See `Sidecar`.
+        work: The passes.
+    """
+    while True:
+        with Sidecar(folder, identity) as sidecar:
+            try:
+                return work(sidecar)
+            except StaleError:
+                if not sidecar.was_complete:
+                    raise
+                sidecar.discard()

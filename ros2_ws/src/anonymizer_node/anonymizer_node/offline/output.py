@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.errors import ConfigError, InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter, Packing, innocent
+from anonymizer_node.formats.rosbag.staging import sync, sync_tree
 
 ATTACHMENT_ACTIONS = ('drop', 'copy')
 
@@ -60,6 +61,50 @@ class Remarks:
 def scratch_beside(target: Path) -> Path:
     """The folder nearest to a target that exists: for what is needed meanwhile."""
     return next(folder for folder in target.absolute().parents if folder.is_dir())
+
+
+def check_free(target: Path) -> None:
+    """Refuse to overwrite.
+
+    Raises:
+        InputError: If something of that name exists.
+    """
+    if target.exists() or target.is_symlink():
+        raise InputError(
+            f'{str(target)!r} exists already and is not overwritten; '
+            'remove it or name another target.'
+        )
+
+
+def appear(made: Path, target: Path) -> None:
+    """Have what is finished on the disk, and give it its name; it is there whole or not at all.
+
+    Args:
+        made: A file or a folder on the same disk.
+        target: Its name from now on.
+
+    Raises:
+        InputError: If something else has it by now, or the folder can't be written to.
+    """
+    if made.is_dir():
+        sync_tree(made)
+    else:
+        sync(made)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if made.is_dir():
+            made.rename(target)  # Fails if a folder with something in it, or a file, is there.
+        else:
+            target.hardlink_to(made)  # Unlike renaming, this never replaces a file.
+    except FileExistsError as error:
+        raise InputError(f'{str(target)!r} has come into being meanwhile.') from error
+    except OSError as error:
+        if target.exists():
+            raise InputError(f'{str(target)!r} has come into being meanwhile.') from error
+        if made.is_dir():
+            raise
+        made.rename(target)  # A file system without hard links.
+    sync(target.parent)
 
 
 def carry_over(reader: BagReader, writer: BagWriter, output: Output) -> Remarks:

@@ -61,7 +61,6 @@ def identity_of(reader: BagReader, wanted: Sequence[Kind], pipeline: Pipeline) -
         pipeline: That judges.
     """
     return {
-        'tool': __version__,
         'bag': {
             'topics': sorted(
                 [topic.name, topic.msgtype, topic.count]
@@ -71,6 +70,14 @@ def identity_of(reader: BagReader, wanted: Sequence[Kind], pipeline: Pipeline) -
             'start_ns': reader.start_ns,
             'duration_ns': reader.duration_ns,
         },
+        **looks_of(pipeline),
+    }
+
+
+def looks_of(pipeline: Pipeline) -> dict[str, Any]:
+    """What of a pipeline bears on what it detects, see `Sidecar`."""
+    return {
+        'tool': __version__,
         'thoroughness': pipeline.settings.thoroughness,
         'detectors': [
             {
@@ -92,7 +99,8 @@ def cache_folder(settings: Settings, identity: dict[str, Any]) -> Path | None:
     folder is named and the user has none that can be written to.
     """
     known = all(item['sha256'] for item in identity['detectors'])
-    if not known or not identity['bag']['topics']:
+    empty = 'bag' in identity and not identity['bag']['topics']
+    if not known or empty:
         return None
     if settings.detection_cache:
         return Path(settings.detection_cache).expanduser()
