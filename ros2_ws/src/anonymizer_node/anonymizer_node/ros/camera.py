@@ -186,7 +186,7 @@ class Camera:
         """What the pipeline makes of a message, which those who follow are told."""
         at_ns = stamp_ns(message)
         if self.plan.twin:
-            known = self._twins.known(self.plan.twin, at_ns)
+            known = self._twins.known(self._source, self.plan.twin, at_ns)
             return self._pipeline.follow(message, self._codec, self._source, known)
         outcome = self._pipeline.process(message, self._codec, self._source)
         self._twins.judged(self._source, at_ns, outcome)
