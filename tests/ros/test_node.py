@@ -7,7 +7,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
 from anonymizer_node.core.errors import ModelError  # noqa: E402
 from anonymizer_node.ros.reporter import strangers  # noqa: E402
@@ -178,6 +178,25 @@ def test_other_publisher_on_an_output_topic_is_seen(make_node):
         other.create_publisher(Image, '/anonymized/a', 10)
         assert seen() == [f'/robot/{name}']
         other.destroy_node()
+
+
+def test_remapping_is_applied_once_to_the_topic_whose_type_is_asked_for(make_node):
+    """/a is read from /b; what is on /c, to which /b alone would lead, is another matter."""
+    detector = SimpleNamespace(names=('person',), input_size=512)
+    words = ('-r', '/a:=/b', '-r', '/b:=/c')
+    node = make_node(lambda settings: [detector], *words, input_topics=['/a'])
+    driver = rclpy.create_node('driver', context=node.context)
+    driver.create_publisher(CompressedImage, '/b', 10)
+    driver.create_publisher(Image, '/c', 10)
+    assert succeeded(node.trigger_configure())
+    assert node._cameras[0].plan.type_name == 'sensor_msgs/msg/CompressedImage'
+    assert succeeded(node.trigger_activate())
+    told = []
+    node._reporter._publisher = SimpleNamespace(publish=told.append)
+    node._reporter.report()
+    (camera,) = [status for status in told[0].status if status.name.endswith(': /b')]
+    assert camera.level == b'\0', camera.message
+    driver.destroy_node()
 
 
 def test_second_publisher_under_our_own_name_is_another_process():
