@@ -1,7 +1,7 @@
 """~/take_still: one picture of each camera as it leaves the node, for a look at what it hides.
 
 The service answers when the next frame of every camera has been published as usual and, as a
-JPEG, on `~/still/CAMERA/compressed` too, where it stays for late subscribers until the node is
+JPEG, on `~/still/OUTPUT/compressed` too, where it stays for late subscribers until the node is
 deactivated. Only frames that detectors judged and that went out anonymised or untouched are taken;
 the node writes no file, and keeps no picture otherwise.
 """
@@ -126,7 +126,7 @@ class Stills:
             return response
         # Frames that nobody judges are no stills: those of a camera that follows another one.
         cameras = {item.index: item.plan for item in self._cameras() if not item.plan.twin}
-        topics = {index: still_topic(plan.input_name) for index, plan in cameras.items()}
+        topics = {index: still_topic(plan.output) for index, plan in cameras.items()}
         done = Future()
         for index, topic in topics.items():
             if index not in self._publishers:
@@ -164,9 +164,15 @@ class Stills:
             done.set_result(missing)
 
 
-def still_topic(input_topic: str) -> str:
-    """Where the still of a camera is published, relative to the node's name."""
-    return TOPIC + input_topic.removesuffix(SUFFIX) + SUFFIX
+def still_topic(output: str) -> str:
+    """Where the still of a camera is published, relative to the node's name.
+
+    The prefix of outputs is in it, so that no pattern takes it for a camera, of whatever node.
+
+    Args:
+        output: Where the camera's frames are published, before remapping.
+    """
+    return TOPIC + output + SUFFIX
 
 
 def as_jpeg(message: Any, codec: Codec, output_topic: str) -> CompressedImage:
@@ -182,7 +188,8 @@ def as_jpeg(message: Any, codec: Codec, output_topic: str) -> CompressedImage:
     """
     if isinstance(message, CompressedImage):
         return message
-    frame = codec.decode(message, output_topic, 1)
+    # In its full size: what a detector would be shown may be reduced.
+    frame = codec.decode(message, output_topic, max(int(message.width), int(message.height)))
     picture = resized_bgr(frame.pixels, frame.encoding, frame.width, frame.height)
     done, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
