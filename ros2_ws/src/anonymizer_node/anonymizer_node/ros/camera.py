@@ -109,8 +109,8 @@ class Camera:
         """Go along with what is offered now. Only while open."""
         self._inlet.look()
         # First, or the image that was kept for us would go out unkept.
-        self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
-        if self._inlet.adapt():
+        kept = self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
+        if kept and self._inlet.adapt():
             self._node.get_logger().info(
                 f'{self.plan.input_name} is subscribed to as {self._inlet.told} from now on, which '
                 'is what its publishers offer.'
