@@ -213,6 +213,28 @@ def test_message_that_was_published_is_left_as_it_was():
         as_jpeg(Image(encoding='from_the_future'), RAW, '/anonymized/a')
 
 
+def test_an_answer_that_is_late_does_not_end_the_request_after_it(stills, node):
+    """The last frame's thread is held up while the patience ends and the next request comes."""
+    first = Request(node)
+    (patience,) = node.timers
+    finish, held = stills._finish, []
+    stills._finish = held.append
+    for index, topic in enumerate(['/anonymized/a', '/anonymized/b/compressed']):
+        message = image() if index == 0 else CompressedImage(format='png', data=[1])
+        stills.tell(published(message), RAW, topic, index)
+    stills._finish = finish
+    patience()
+    assert first.go_on()
+    second = Request(node)
+    for done in held:
+        stills._finish(done)
+    assert not second.go_on()
+    stills.tell(published(), RAW, '/anonymized/a', 0)
+    other = CompressedImage(format='png', data=[1])
+    stills.tell(published(other), RAW, '/anonymized/b/compressed', 1)
+    assert second.answer[0]
+
+
 def test_raw_and_compressed_of_one_camera_have_stills_of_their_own():
     raw, compressed = '/anonymized/a/image_raw', '/anonymized/a/image_raw/compressed'
     assert still_topic(raw) == '~/still/anonymized/a/image_raw/compressed'

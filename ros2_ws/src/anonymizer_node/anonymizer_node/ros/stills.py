@@ -9,6 +9,7 @@ the node writes no file, and keeps no picture otherwise.
 from __future__ import annotations
 
 import array
+import functools
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -86,7 +87,8 @@ class Stills:
         """Publish none from now on; the publishers that there were."""
         with self._lock:
             publishers, self._publishers = self._publishers, {}
-        self._finish()
+            done = self._done
+        self._finish(done)
         return list(publishers.values())
 
     def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
@@ -109,7 +111,9 @@ class Stills:
             self._owed.discard(camera)
             if self._owed:
                 return
-        self._finish()
+            done = self._done
+        # A request that came since then is owed all of its own.
+        self._finish(done)
 
     async def _answer(self, request: Any, response: Any) -> Any:
         """The callback. rclpy lets others run while it waits."""
@@ -138,7 +142,9 @@ class Stills:
             self._owed = set(cameras)
             self._done = done
         timer = self._node.create_timer(
-            PATIENCE_S, self._finish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            PATIENCE_S,
+            functools.partial(self._finish, done),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         try:
             missing = await done if cameras else set()
@@ -155,13 +161,16 @@ class Stills:
         response.message = _sentence(taken, late, list(problems.values()))
         return response
 
-    def _finish(self) -> None:
-        """Answer the request that waits, if one does, whatever is still owed."""
+    def _finish(self, done: Future | None) -> None:
+        """Answer a request, if it still waits, whatever is still owed."""
+        if done is None:
+            return
         with self._lock:
+            if self._done is not done:
+                return
             missing, self._owed = self._owed, set()
-            done, self._done = self._done, None
-        if done is not None:
-            done.set_result(missing)
+            self._done = None
+        done.set_result(missing)
 
 
 def still_topic(output: str) -> str:
