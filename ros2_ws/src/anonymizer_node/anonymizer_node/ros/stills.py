@@ -163,14 +163,13 @@ class Stills:
 
     def _finish(self, done: Future | None) -> None:
         """Answer a request, if it still waits, whatever is still owed."""
-        if done is None:
-            return
         with self._lock:
             if self._done is not done:
                 return
             missing, self._owed = self._owed, set()
             self._done = None
-        done.set_result(missing)
+        if done is not None:
+            done.set_result(missing)
 
 
 def still_topic(output: str) -> str:
