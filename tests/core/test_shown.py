@@ -129,6 +129,8 @@ def test_two_chroma_planes_called_interleaved_are_refused(seed, name):
     message.data = array.array('B', planar)
     with pytest.raises(FrameError, match='I420'):
         CODEC.decode(message, '/a', 512)
+    with pytest.raises(FrameError, match='I420'):
+        CODEC.measure(message, '/a')
 
 
 def test_a_grey_nv21_is_no_trouble():

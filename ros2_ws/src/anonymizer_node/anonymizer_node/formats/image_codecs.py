@@ -18,7 +18,7 @@ from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Views, of_plane
 from anonymizer_node.core.redaction import BLACKOUT, redact
 from anonymizer_node.core.roles import Codec
-from anonymizer_node.core.shown import refuse_depth, shown
+from anonymizer_node.core.shown import check_interleaved, refuse_depth, shown
 from anonymizer_node.formats import jpeg, png
 
 MOST_PADDING = 15
@@ -59,6 +59,8 @@ class ImageCodec:
         pixels = views.planes[0][1]
         if encoding_named(message.encoding).shown in (DIRECT, BITS):
             check_alpha(pixels, message.encoding)
+        if len(views.planes) > 1:
+            check_interleaved(views.planes[1][1], message.encoding)
         size = int(message.width), int(message.height)
         return Frame(pixels, message.encoding, *size, stamp_ns(message), source)
 
