@@ -453,6 +453,25 @@ def test_a_class_that_nobody_has_is_no_region():
 
 
 SOMEBODY = (10, 10, 20, 30)
+
+
+@pytest.mark.parametrize('size', [(120, 80), (30, 20), (120, 40)])
+def test_a_person_held_stays_covered_when_the_camera_changes_its_resolution(size):
+    """Missed in the first frame of the new size: where they were, in its pixels, is covered."""
+    people = [detections((10, 10, 20, 30))]
+    detector = FakeDetector(answer=lambda frame: people[0])
+    flow = Pipeline(SETTINGS.changed(hold_seconds=1.0), [detector])
+    flow.process(image(noise(40, 60), stamp=Stamp(1, 0)), ImageCodec(), '/a')
+    people[0] = detections()
+    other = image(noise(size[1], size[0]), stamp=Stamp(1, 100_000_000))
+    outcome = flow.process(other, ImageCodec(), '/a')
+    (region,) = outcome.regions
+    across, down = size[0] / 60, size[1] / 40
+    assert region.x0 <= 10 * across < 20 * across <= region.x1
+    assert region.y0 <= 10 * down < 30 * down <= region.y1
+    assert region.area < 2 * 200 * across * down
+
+
 EVERY_THIRD = SETTINGS.changed(detect_every=3, hold_seconds=1.0)
 
 

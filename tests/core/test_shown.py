@@ -118,16 +118,19 @@ def test_a_frame_of_one_value_is_shown():
         assert len(np.unique(seen(message))) == 2, 'what differs at all is shown'
 
 
+@pytest.mark.parametrize('name', ['nv12', 'nv21'])
 @pytest.mark.parametrize('seed', range(8))
-def test_two_chroma_planes_called_nv21_are_refused(seed):
+def test_two_chroma_planes_called_interleaved_are_refused(seed, name):
     """As v4l2_camera names V4L2_PIX_FMT_YUV420."""
-    message = from_bgr(scene(240, 320, seed), 'nv21')
+    message = from_bgr(scene(240, 320, seed), name)
     CODEC.decode(message, '/a', 512)
     chroma = np.frombuffer(message.data, np.uint8)[240 * 320 :].reshape(-1, 2)
     planar = bytes(message.data)[: 240 * 320] + chroma.T.tobytes()
     message.data = array.array('B', planar)
     with pytest.raises(FrameError, match='I420'):
         CODEC.decode(message, '/a', 512)
+    with pytest.raises(FrameError, match='I420'):
+        CODEC.measure(message, '/a')
 
 
 def test_a_grey_nv21_is_no_trouble():

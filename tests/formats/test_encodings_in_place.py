@@ -277,7 +277,7 @@ def test_sizes_that_a_format_can_not_have_are_refused(encoding):
 
 @pytest.mark.parametrize('encoding', ALL)
 def test_a_picture_in_the_padding_is_refused(encoding):
-    message = encoded(encoding, 40, 24, 65)
+    message = encoded(encoding, 40, 24, 16)
     with pytest.raises(FrameError, match='bytes that are not zero'):
         CODEC.measure(message, '/a')
     if encoding not in DEPTHS:

@@ -18,8 +18,8 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 RAW = '/front/image_raw'
 JPEG = '/rear/image_raw/compressed'
-RAW_STILL = f'{NODE}/still{RAW}/compressed'
-JPEG_STILL = f'{NODE}/still{JPEG}'
+RAW_STILL = f'{NODE}/still/anonymized{RAW}/compressed'
+JPEG_STILL = f'{NODE}/still/anonymized{JPEG}/compressed'
 
 
 def take_still(probe):

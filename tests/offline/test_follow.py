@@ -13,6 +13,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import ConfigError, DetectorError
 from anonymizer_node.formats.bags import BagReader
+from anonymizer_node.formats.image_codecs import ImageCodec
 from anonymizer_node.offline.bag import REGIONS_NAME, anonymize_bag
 from anonymizer_node.proof.verify import verify_bag
 
@@ -218,3 +219,55 @@ def test_follow_must_fit_the_bag(tmp_path, follow, more, said):
     with pytest.raises(ConfigError, match=said):
         run(tmp_path, entries, SETTINGS.changed(follow=(follow,), **more))
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_clock_that_stands_still_gives_no_frame_the_regions_of_another(tmp_path):
+    """Every stamp is the same: of the colour frames nobody knows which belongs to which."""
+    entries = []
+    for late_ms in (0, 100, 200, 300):
+        entries += [depth(0, late_ms=late_ms), colour(0, late_ms=late_ms + 5)]
+    run(tmp_path, entries)
+    statuses = [(line['status'], line['cause']) for line in lines(tmp_path)]
+    assert statuses[1:] == [('dropped', 'twin')] * 3
+    assert_proven(tmp_path)
+
+
+@pytest.mark.parametrize('step_ms', [300, 900, 2000])
+def test_a_clock_set_back_in_a_bag_gives_no_frame_the_regions_of_before(tmp_path, step_ms):
+    """Somebody at each stamp before the clock is set, and nobody at the same ones after it."""
+    entries = []
+    for ms in range(0, 2400, 100):
+        entries += [depth(ms), colour(ms)]
+    for ms in range(2400 - step_ms, 2400, 100):
+        late = colour(ms, person=False, late_ms=step_ms + 40)
+        entries += [depth(ms, late_ms=step_ms + 5), late]
+    run(tmp_path, entries)
+    after = [line['status'] for line in lines(tmp_path)][24:]
+    assert after == ['dropped'] * (step_ms // 100)
+
+
+def test_depth_is_obscured_as_far_as_the_codec_widened_the_colour(tmp_path):
+    """JPEG is obscured by whole blocks: depth is hidden under all of them."""
+    jpeg = compressed(noise(48, 64), 'jpeg', stamp=at(10))
+    entries = [Entry('/color', COMPRESSED, jpeg, 50 * MS), depth(10)]
+    run(tmp_path, entries, detector=FakeDetector((17, 9, 39, 41)))
+    (of_colour,), (of_depth,) = lines(tmp_path, '/color'), lines(tmp_path)
+    (wide,), (hidden,) = of_colour['regions'], of_depth['regions']
+    assert wide[0] < 17
+    assert wide[3] > 41
+    assert hidden == [wide[0] // 2, wide[1] // 2, -(-wide[2] // 2), -(-wide[3] // 2)]
+
+
+def test_a_colour_frame_that_could_not_be_obscured_is_no_answer(tmp_path, monkeypatch):
+    """It was judged, and then its redaction failed: it says nothing of where people are."""
+
+    def broken(self, message, frame, *args):
+        if frame.encoding == 'bgr8':
+            raise RuntimeError('broken')
+        return redact(self, message, frame, *args)
+
+    redact = ImageCodec.redact
+    monkeypatch.setattr(ImageCodec, 'redact', broken)
+    run(tmp_path, [colour(10), depth(10)])
+    assert [line['cause'] for line in lines(tmp_path, '/color')] == ['redaction']
+    assert [line['cause'] for line in lines(tmp_path)] == ['twin']

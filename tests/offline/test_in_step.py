@@ -130,8 +130,8 @@ def test_two_followers_of_one_twin():
 def test_a_recording_that_loops_does_not_take_the_frames_of_the_first_round():
     """The second round has the same stamps; its own frames have failed."""
     first = [Item('/color', 0, 1000), Item('/depth', 1, 1000)]
-    first += [Item('/color', 2000, 3000), Item('/depth', 2001, 3000)]
-    second = [Item('/depth', 4000, 1000), Item('/color', 4001, 1000, failed=True)]
+    first += [Item('/color', 5000, 6000), Item('/depth', 5001, 6000)]
+    second = [Item('/depth', 7000, 1000), Item('/color', 7001, 1000, failed=True)]
     released = Source(*first, *second).released()
     assert told(released[1][1], 1000) == 1
     assert told(released[4][1], 1000) == 'failed'

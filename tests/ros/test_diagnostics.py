@@ -162,6 +162,11 @@ def runs_on(provider, asked=PROVIDERS, passed_over=()):
 
 DETECTOR_RULES = {
     'active': (DetectorReport('active', busy_s=0.1), OK, 'active'),
+    'what failed once is told as a value': (DetectorReport('active', mishap='X'), OK, 'active'),
+    'nothing keeps failing': (DetectorReport('active', troubles=('', '')), OK, 'active'),
+    'the graph keeps failing': (
+        DetectorReport('active', troubles=('', 'The graph fails.')), WARN, 'The graph fails.'
+    ),
     'unconfigured': (DetectorReport('unconfigured'), OK, 'unconfigured'),
     'refused': (
         DetectorReport('unconfigured', 'No such model.'), ERROR, 'unconfigured: No such model.'

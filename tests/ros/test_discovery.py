@@ -12,6 +12,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.topic_patterns import TopicPattern
 from anonymizer_node.ros.diagnostics import ERROR, OK, WARN
 from anonymizer_node.ros.discovery import MOST_NAMED, Discovery
+from anonymizer_node.ros.stills import still_topic
 from anonymizer_node.ros.topics import COMPRESSED, RAW
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -94,6 +95,7 @@ def test_each_camera_is_found_once_when_it_appears():
     [
         ('/anonymized/a', [RAW]),
         ('/other/anonymized/a', [RAW]),
+        (still_topic('/anonymized/a').replace('~', '/another_node'), [COMPRESSED]),
         ('/camera_info', [INFO]),
     ],
 )

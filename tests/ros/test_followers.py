@@ -10,7 +10,9 @@ from sensor_msgs.msg import Image
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Outcome, Region
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.following import TwinError
 from anonymizer_node.core.topic_patterns import TopicPattern
+from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.ros import followers
 from anonymizer_node.ros.followers import MOST_WAIT_S, Twins, refuse_idle, twins_of
 
@@ -48,6 +50,20 @@ def test_time_that_begins_anew_is_waited_for_anew():
     late.header.stamp.sec = 5
     assert not twins.is_due('/depth', '/color', late, 0.0)
     assert not twins.is_due('/depth', '/color', depth(100), 0.0), 'its twin was of before'
+
+
+def test_a_clock_that_stands_still_lets_no_follower_take_the_regions_of_another_moment():
+    twins = Twins()
+    twins.judged('/color', 100 * MS, outcome())
+    codec = CODECS['sensor_msgs/msg/Image']
+    first, second = depth(100), depth(100)
+    for _ in range(3):
+        assert twins.is_due('/depth', '/color', first, 0.0)
+    frame = codec.measure(first, '/depth')
+    assert twins.known('/depth', '/color', 100 * MS).regions_of(frame)
+    assert twins.is_due('/depth', '/color', second, 0.0)
+    with pytest.raises(TwinError, match='very time'):
+        twins.known('/depth', '/color', 100 * MS).regions_of(frame)
 
 
 def test_who_follows_whom_is_resolved():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from array import array
 from types import SimpleNamespace
 
 import pytest
@@ -150,7 +151,7 @@ def test_losses_are_told_of_by_the_subscription_in_force_only(world):
 def test_without_numbers_stamps_tell_what_comes_twice(world):
     def image(seconds):
         stamp = SimpleNamespace(sec=seconds, nanosec=0)
-        return SimpleNamespace(header=SimpleNamespace(stamp=stamp))
+        return SimpleNamespace(header=SimpleNamespace(stamp=stamp), data=array('B', [seconds] * 99))
 
     receive = world.inlet._hear
     receive(image(1))
@@ -171,6 +172,24 @@ def test_without_numbers_stamps_tell_what_comes_twice(world):
     raw = b'the bytes of a message'
     receive(raw)
     assert world.heard[-1] == raw
+
+
+def test_a_driver_whose_stamp_stands_still_loses_no_frame_in_a_change_without_numbers(world):
+    def image(value, size=300_000):
+        data = array('B', [7] * size)
+        data[size // 2 : size // 2 + 8] = array('B', [value] * 8)
+        stamp = SimpleNamespace(sec=1, nanosec=0)
+        return SimpleNamespace(header=SimpleNamespace(stamp=stamp), data=data)
+
+    receive = world.inlet._hear
+    receive(image(0))
+    world.node.offer(RELIABLE)
+    world.follow()
+    for value in range(1, 61):
+        world.now_s += 1 / 30
+        for _ in range(2):  # By both subscriptions.
+            receive(image(value))
+    assert [message.data[150_004] for message in world.heard] == list(range(61))
 
 
 def test_publisher_that_offers_less_is_heard(world):

@@ -7,8 +7,9 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
+from anonymizer_node.core.datatypes import Outcome, Region  # noqa: E402
 from anonymizer_node.core.errors import ModelError  # noqa: E402
 from anonymizer_node.ros.reporter import strangers  # noqa: E402
 
@@ -178,6 +179,51 @@ def test_other_publisher_on_an_output_topic_is_seen(make_node):
         other.create_publisher(Image, '/anonymized/a', 10)
         assert seen() == [f'/robot/{name}']
         other.destroy_node()
+
+
+def test_remapping_is_applied_once_to_the_topic_whose_type_is_asked_for(make_node):
+    """/a is read from /b; what is on /c, to which /b alone would lead, is another matter."""
+    detector = SimpleNamespace(names=('person',), input_size=512)
+    words = ('-r', '/a:=/b', '-r', '/b:=/c')
+    node = make_node(lambda settings: [detector], *words, input_topics=['/a'])
+    driver = rclpy.create_node('driver', context=node.context)
+    driver.create_publisher(CompressedImage, '/b', 10)
+    driver.create_publisher(Image, '/c', 10)
+    assert succeeded(node.trigger_configure())
+    assert node._cameras[0].plan.type_name == 'sensor_msgs/msg/CompressedImage'
+    assert succeeded(node.trigger_activate())
+    told = []
+    node._reporter._publisher = SimpleNamespace(publish=told.append)
+    node._reporter.report()
+    (camera,) = [status for status in told[0].status if status.name.endswith(': /b')]
+    assert camera.level == b'\0', camera.message
+    driver.destroy_node()
+
+
+def test_nothing_of_a_former_activation_is_known_in_the_next(make_node):
+    """Held regions and what followers know: minutes may have passed, and clocks begin anew."""
+    node = make_node(input_topics=['/a', '/d'], follow=['/d=/a'])
+    assert succeeded(node.trigger_configure())
+    assert succeeded(node.trigger_activate())
+    assert succeeded(node.trigger_deactivate())
+    person = Outcome('anonymized', object(), (Region(0, 0, 2, 2),), width=4, height=4)
+    node._twins.judged('/a', 100, person)
+    node._pipeline._sources['/a'] = object()
+    assert succeeded(node.trigger_activate())
+    assert node._pipeline._sources == {}
+    assert not node._twins._of('/a').has_passed(100)
+
+
+def test_what_hung_and_was_given_up_tells_followers_of_the_next_configuration_nothing(make_node):
+    node = make_node(input_topics=['/a', '/d'], follow=['/d=/a'])
+    assert succeeded(node.trigger_configure())
+    given_up = node._cameras[0]._twins
+    assert succeeded(node.trigger_cleanup())
+    assert succeeded(node.trigger_configure())
+    person = Outcome('anonymized', object(), (Region(0, 0, 2, 2),), width=4, height=4)
+    given_up.judged('/a', 100, person)
+    assert all(not camera._twins._of('/a').has_passed(100) for camera in node._cameras)
+    assert all(camera._twins is node._twins for camera in node._cameras)
 
 
 def test_second_publisher_under_our_own_name_is_another_process():

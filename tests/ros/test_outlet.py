@@ -123,6 +123,42 @@ def test_frame_that_comes_while_the_publisher_is_made_anew_waits_for_it(node, mo
     assert node.made[1].published == ['one']
 
 
+def test_a_frame_whose_publishing_is_held_up_does_not_hold_up_the_executor(node):
+    """A reliable reader that is slow: `publish` blocks, and `keep` gives up and is tried again."""
+    outlet = outlet_of(node)
+    outlet.open(durable=False)
+    began, release = threading.Event(), threading.Event()
+
+    def publish_slowly(message):
+        began.set()
+        assert release.wait(PATIENCE_S)
+
+    node.made[0].publish = publish_slowly
+    publishing = threading.Thread(target=outlet.publish, args=('one',))
+    publishing.start()
+    assert began.wait(PATIENCE_S)
+    kept = []
+    keeping = threading.Thread(target=lambda: kept.append(outlet.keep(durable=True)))
+    keeping.start()
+    keeping.join(PATIENCE_S)
+    assert kept == [False]
+    release.set()
+    publishing.join(PATIENCE_S)
+    assert outlet.keep(durable=True)
+    assert len(node.made) == 2
+
+
+def test_what_was_collected_before_it_was_silenced_never_goes_out(node):
+    outlet = outlet_of(node)
+    outlet.open(durable=False)
+    outlet.keep(durable=False, is_alone=True)
+    outlet.publish('of the former activation')
+    outlet.close()
+    outlet.open(durable=False)
+    outlet.keep(durable=True)
+    assert [publisher.published for publisher in node.made[1:]] == [[], []]
+
+
 def test_subscriber_that_does_not_hear_is_named_if_an_override_is_to_blame(node):
     node.subscriptions = [
         SimpleNamespace(node_namespace='/', node_name='viewer', qos_profile=QoSProfile(depth=1))

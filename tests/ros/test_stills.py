@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
 import cv2
+from samples.encoded import from_bgr
 from sensor_msgs.msg import CompressedImage, Image
 
 from anonymizer_node.core.datatypes import Detections, Outcome
@@ -49,7 +50,9 @@ class Node:
 
 
 def camera(index, topic):
-    return SimpleNamespace(index=index, plan=SimpleNamespace(input_name=topic, twin=''))
+    return SimpleNamespace(
+        index=index, plan=SimpleNamespace(input_name=topic, output=f'/anonymized{topic}', twin='')
+    )
 
 
 @pytest.fixture
@@ -103,9 +106,12 @@ def test_next_frame_of_each_camera_is_taken_and_no_other(stills, node):
     assert not request.go_on()
     for value in (100, 200):
         stills.tell(published(image(value)), RAW, '/anonymized/a', 0)
-    assert request.answer == (True, 'On /n/still/a/compressed, /n/still/b/compressed.')
-    (still,) = node.published['~/still/a/compressed']
-    assert node.published['~/still/b/compressed'] == [other]
+    assert request.answer == (
+        True,
+        'On /n/still/anonymized/a/compressed, /n/still/anonymized/b/compressed/compressed.',
+    )
+    (still,) = node.published['~/still/anonymized/a/compressed']
+    assert node.published['~/still/anonymized/b/compressed/compressed'] == [other]
     shown = cv2.imdecode(np.frombuffer(still.data, np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (16, 16, 3)
     assert np.abs(shown.astype(int) - 100).max() <= 2
@@ -193,7 +199,8 @@ def test_frame_that_can_not_be_shown_is_said(stills, node, monkeypatch):
     stills.tell(published(), RAW, '/anonymized/a', 0)
     assert request.answer == (
         False,
-        'On /n/still/b/compressed. The picture of /anonymized/a can not be written as a JPEG.',
+        'On /n/still/anonymized/b/compressed/compressed. '
+        'The picture of /anonymized/a can not be written as a JPEG.',
     )
 
 
@@ -206,6 +213,44 @@ def test_message_that_was_published_is_left_as_it_was():
         as_jpeg(Image(encoding='from_the_future'), RAW, '/anonymized/a')
 
 
-def test_topics_end_as_compressed_images_do():
-    assert still_topic('/a/image_raw') == '~/still/a/image_raw/compressed'
-    assert still_topic('/a/image_raw/compressed') == '~/still/a/image_raw/compressed'
+def test_an_answer_that_is_late_does_not_end_the_request_after_it(stills, node):
+    """The last frame's thread is held up while the patience ends and the next request comes."""
+    first = Request(node)
+    (patience,) = node.timers
+    finish, held = stills._finish, []
+    stills._finish = held.append
+    for index, topic in enumerate(['/anonymized/a', '/anonymized/b/compressed']):
+        message = image() if index == 0 else CompressedImage(format='png', data=[1])
+        stills.tell(published(message), RAW, topic, index)
+    stills._finish = finish
+    patience()
+    assert first.go_on()
+    second = Request(node)
+    for done in held:
+        stills._finish(done)
+    assert not second.go_on()
+    stills.tell(published(), RAW, '/anonymized/a', 0)
+    other = CompressedImage(format='png', data=[1])
+    stills.tell(published(other), RAW, '/anonymized/b/compressed', 1)
+    assert second.answer[0]
+
+
+def test_raw_and_compressed_of_one_camera_have_stills_of_their_own():
+    raw, compressed = '/anonymized/a/image_raw', '/anonymized/a/image_raw/compressed'
+    assert still_topic(raw) == '~/still/anonymized/a/image_raw/compressed'
+    assert still_topic(compressed) == '~/still/anonymized/a/image_raw/compressed/compressed'
+
+
+@pytest.mark.parametrize(
+    'encoding', ['mono8', 'bgra8', 'mono16', 'rgb16', 'nv12', 'yuv422_yuy2', 'bayer_rggb8']
+)
+def test_a_still_shows_what_went_out_and_not_an_eighth_of_it(encoding):
+    """Squares of 4 pixels become one grey when a picture is reduced by 8."""
+    y, x = np.mgrid[:96, :128]
+    squares = np.where((y // 4 + x // 4) % 2, 235, 20).astype(np.uint8)
+    message = from_bgr(np.repeat(squares[:, :, None], 3, axis=2), encoding)
+    still = as_jpeg(message, RAW, '/anonymized/a')
+    shown = cv2.imdecode(np.frombuffer(still.data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown.shape == (96, 128)
+    bright = squares > 128
+    assert shown[bright].mean() - shown[~bright].mean() > 120

@@ -33,6 +33,13 @@ def test_relative_name_is_expanded_and_remapped_once():
     assert made.output == '/anonymized/driver/image'
 
 
+def test_type_is_asked_for_by_the_name_before_remapping():
+    """rclpy applies the rules to the name asked for: twice, they would lead to another topic."""
+    remaps = {'/a': '/b', '/b': '/c'}
+    (made,) = plan('/a', remaps=remaps, types={'/a': [COMPRESSED], '/b': [RAW]})
+    assert (made.input_name, made.type_name) == ('/b', COMPRESSED)
+
+
 @pytest.mark.parametrize(
     ('topic', 'offered', 'type_name'),
     [

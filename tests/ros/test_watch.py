@@ -8,6 +8,7 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.diagnostics import OK, WARN, judge_detector
 
 
 def succeeded(result):
@@ -83,6 +84,11 @@ def test_camera_that_can_not_be_followed_costs_no_other(active, monkeypatch):
     monkeypatch.setattr(second, 'follow', lambda: followed.append(second))
     active._watch.look()
     assert followed == [second]
+    level, message = judge_detector(active._detector_report())
+    assert (level, message) == (WARN, 'active: /front/image can not be followed; the log says why.')
+    monkeypatch.setattr(first, 'follow', lambda: None)
+    active._watch.look()
+    assert judge_detector(active._detector_report())[0] == OK
 
 
 def test_late_cameras_are_served_by_the_worker_that_runs(active):
@@ -115,9 +121,12 @@ def test_look_that_fails_ends_nothing_and_is_tried_again(active, monkeypatch):
                 break
             executor.spin_once(timeout_sec=0.01)
     assert calls == ['look']
+    level, message = judge_detector(active._detector_report())
+    assert (level, 'could not be looked at' in message) == (WARN, True)
     for _ in range(2000):
         if names(active):
             break
         executor.spin_once(timeout_sec=0.01)
     assert names(active) == ['/front/image', '/rear/image']
+    assert judge_detector(active._detector_report())[0] == OK
     executor.shutdown()

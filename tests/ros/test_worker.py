@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from anonymizer_node.ros.worker import Worker
+from anonymizer_node.ros.worker import TROUBLE_S, Worker
 
 
 class Client:
@@ -100,11 +100,16 @@ def test_client_that_raises_ends_nobody_s_service(served):
         if len(served) == 2:
             done.set()
 
-    worker = Worker([Broken('a', note, 2), Client('b', note, 2)])
+    now_s = [100.0]
+    clients = [Broken('a', note, 2), Client('b', note, 2)]
+    worker = Worker(clients, clock=lambda: now_s[0])
     run_until(worker, done)
     assert raised == ['a', 'a']
     assert served == ['b', 'b']
     assert worker.mishap == 'SystemExit: not even this'
+    assert worker.trouble == worker.mishap
+    now_s[0] += TROUBLE_S + 60
+    assert worker.trouble == ''
     assert worker.busy_s() == 0.0
 
 

@@ -38,9 +38,14 @@ KEPT_S = 5.0
 MOST_KEPT = 1024
 """And no more than this, should their time stand still."""
 
-JUMP_S = 1.0
+JUMP_S = MOST_APART_S
 """Time that runs back by more than this has begun anew: a bag that loops, a simulation that was
-reset. What was seen before is then of another time, though its stamps may be the same."""
+reset, a clock that was set. What was seen before is then of another time, though its stamps may be
+the same. By less it runs back where frames were overtaken."""
+
+UNSURE_S = 1.2
+"""After a step back by no more than this, frames of before the step may still wait, or be in work,
+when the twin comes to their stamps for the second time: longer than the node lets one wait."""
 
 
 class TwinError(AnonymizerError):
@@ -77,30 +82,53 @@ class Twin:
         topic: Its name, for messages.
     """
 
-    def __init__(self, topic: str, frames: Sequence[Seen] = ()) -> None:
-        """Args: topic: Its name. frames: Of it, that are done."""
+    def __init__(self, topic: str, frames: Sequence[Seen] = (), unsure_s: float = UNSURE_S) -> None:
+        """Args: topic: Its name. frames: Of it, that are done. unsure_s: See `UNSURE_S`."""
         self.topic = topic
+        self._unsure_ns = round(unsure_s * 1e9)
         self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
         self._newest_ns: int | None = None
+        self._added_ns: int | None = None
         self._latest_ns: dict[str, int] = {}
+        self._repeated_ns: dict[str, int] = {}
+        self._twice: tuple[int, int] | None = None
         for seen in frames:
             self.add(seen)
 
     def add(self, seen: Seen) -> None:
         """The next frame of the twin is done."""
-        if self._newest_ns is not None and seen.stamp_ns < self._newest_ns - round(JUMP_S * 1e9):
-            self.forget()
+        self._begin_anew_if_back(seen.stamp_ns, self._added_ns)
         self._frames.append(seen)
         self._newest_ns = max(seen.stamp_ns, self._newest_ns or seen.stamp_ns)
+        self._added_ns = self._newest_ns
         while self._frames[0].stamp_ns < self._newest_ns - round(KEPT_S * 1e9):
             self._frames.popleft()
 
-    def expect(self, follower: str, stamp_ns: int) -> None:
-        """A frame of a follower has come in. Told once of each, in their order."""
-        latest_ns = self._latest_ns.get(follower, stamp_ns)
-        if stamp_ns < latest_ns - round(JUMP_S * 1e9):
-            self.forget()
+    def expect(self, follower: str, stamp_ns: int, is_new: bool = True) -> None:
+        """A frame of a follower has come in. Told of each, in their order.
+
+        Args:
+            follower: Its topic.
+            stamp_ns: Time of its header.
+            is_new: Whether it is told of for the first time.
+        """
+        latest_ns = self._latest_ns.get(follower)
+        self._begin_anew_if_back(stamp_ns, latest_ns)
+        if is_new and stamp_ns == latest_ns:
+            self._repeated_ns[follower] = stamp_ns
         self._latest_ns[follower] = stamp_ns
+
+    def _begin_anew_if_back(self, stamp_ns: int, latest_ns: int | None) -> None:
+        """Forget what was seen if time runs back, and which stamps may now mean two moments."""
+        if latest_ns is None or stamp_ns >= latest_ns - round(JUMP_S * 1e9):
+            return
+        self.forget()
+        if latest_ns - stamp_ns > self._unsure_ns:
+            return
+        low, high = self._twice or (stamp_ns, latest_ns)
+        if stamp_ns <= high and low <= latest_ns:  # The same step, as another topic shows it.
+            stamp_ns, latest_ns = min(low, stamp_ns), max(high, latest_ns)
+        self._twice = stamp_ns, latest_ns
 
     def forget(self) -> None:
         """Know of no frame any longer."""
@@ -115,7 +143,10 @@ class Twin:
         """What is known now of a moment, as a twin of its own that doesn't change any more."""
         reach = round(MOST_APART_S * 1e9)
         near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
-        return Twin(self.topic, near)
+        known = Twin(self.topic, near)
+        known._twice = self._twice
+        known._repeated_ns = dict(self._repeated_ns)
+        return known
 
     def regions_of(self, frame: Frame) -> tuple[Region, ...]:
         """What is to be obscured in a follower's frame.
@@ -131,7 +162,7 @@ class Twin:
 
         Raises:
             TwinError: If no frame of the twin is near, one that is has failed, or it is of
-                another view.
+                another view; or if its time may mean several moments.
         """
         if frame.stamp_ns == 0:
             raise TwinError(
@@ -155,11 +186,21 @@ class Twin:
         """The frame of this time; or the nearest before and after it, of which one may be absent.
 
         Raises:
-            TwinError: If there is none.
+            TwinError: If there is none, or the time may mean several moments.
         """
         reach = round(MOST_APART_S * 1e9)
+        if self._twice and self._twice[0] - reach <= stamp_ns <= self._twice[1]:
+            raise TwinError(
+                'Time ran back, and which of two moments its stamp means is unknown. See that no '
+                'clock is set while the cameras run.'
+            )
         near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
         same = [seen for seen in near if seen.stamp_ns == stamp_ns]
+        if len(same) > 1 or stamp_ns in self._repeated_ns.values():
+            raise TwinError(
+                f'It or {self.topic!r}, which it follows, has several frames of this very time, so '
+                'which belong together is unknown. Have the driver set header.stamp anew for each.'
+            )
         if same:
             return same
         before = [seen for seen in near if seen.stamp_ns < stamp_ns]

@@ -177,6 +177,11 @@ class Tracks:
         """The tracks after a frame in which none was detected."""
         return replace(self, misses=self.misses + 1)
 
+    def scaled(self, across: float, down: float) -> Tracks:
+        """The tracks in an image that is larger by these factors."""
+        by = np.array([across, down, across, down])
+        return replace(self, box=self.box * by, sides=self.sides * by, velocity=self.velocity * by)
+
     def _spread_after(self, seconds: Float64Array) -> Float64Array:
         """`spread`, grown by the time that passes, either way, (T, 3)."""
         passed = np.abs(seconds)

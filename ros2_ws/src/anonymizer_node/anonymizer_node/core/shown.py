@@ -99,8 +99,7 @@ def _of_yuv(
     planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
 ) -> tuple[NDArray[Any], str]:
     (_, luma), (_, chroma) = planes
-    if name == 'nv21':
-        _check_interleaved(chroma)
+    check_interleaved(chroma, name)
     # OpenCV converts two planes of which one has half the columns and rows, whatever they had.
     half = (size[0] + 1) // 2, (size[1] + 1) // 2
     y = _resized_native(luma, (2 * half[0], 2 * half[1]))
@@ -171,15 +170,21 @@ def _scaled(values: NDArray[Any], limits: tuple[float, float]) -> UInt8Array:
     return np.asarray(np.rint(scaled.clip(0, 255)), np.uint8)
 
 
-def _check_interleaved(chroma: NDArray[Any]) -> None:
+def check_interleaved(chroma: NDArray[Any], name: str) -> None:
     """Refuse two chroma planes that are called interleaved, as some drivers do with YUV 4:2:0.
 
     They would be hidden in the wrong places, and show who is there in colour. Told by two signs:
     next to each other lie like samples, and half a row further is the same column's next row.
 
+    Args:
+        chroma: The second plane of an image, (rows, columns, 2).
+        name: Of the encoding; others than `nv12` and `nv21` pass.
+
     Raises:
         FrameError: If both signs are there.
     """
+    if name not in ('nv12', 'nv21'):
+        return
     rows = chroma[::4].reshape(-1, 2 * chroma.shape[1]).astype(np.int16)
     half = chroma.shape[1]
     if rows.size < _LEAST_TOLD:
@@ -189,6 +194,6 @@ def _check_interleaved(chroma: NDArray[Any]) -> None:
     )
     if next_one < PLANAR_NEXT * next_but_one and half_a_row < PLANAR_HALF * next_but_one:
         raise FrameError(
-            'The chroma of an nv21 image looks like two planes, one behind the other (I420), as '
-            'some drivers call nv21. Have the driver publish yuv422_yuy2 or bgr8.'
+            f'The chroma of an {name} image looks like two planes, one behind the other (I420), as '
+            f'some drivers call {name}. Have the driver publish yuv422_yuy2 or bgr8.'
         )

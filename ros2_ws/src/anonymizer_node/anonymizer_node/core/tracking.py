@@ -91,6 +91,10 @@ class Tracker:
         self.gaps: tuple[Gaps, ...] = ()
         self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
 
+    def rescale(self, across: float, down: float) -> None:
+        """The images come in another size from now on, by these factors."""
+        self._tracks = self._tracks.scaled(across, down)
+
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.
 

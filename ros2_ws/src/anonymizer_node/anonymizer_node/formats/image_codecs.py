@@ -18,13 +18,13 @@ from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Views, of_plane
 from anonymizer_node.core.redaction import BLACKOUT, redact
 from anonymizer_node.core.roles import Codec
-from anonymizer_node.core.shown import refuse_depth, shown
+from anonymizer_node.core.shown import check_interleaved, refuse_depth, shown
 from anonymizer_node.formats import jpeg, png
 
-MOST_PADDING = 64
-"""Bytes that may follow the pixels of a row, whatever they are: what alignment needs, and too
-narrow a strip to show anyone. More is accepted only if it is all zero, since a wide padding may
-be the rest of a larger picture, which no detector sees."""
+MOST_PADDING = 15
+"""Bytes that may follow the pixels of a row, whatever they are: what alignment to 16 bytes needs,
+and too narrow a strip to show anyone. More is accepted only if it is all zero, since a wide padding
+may be the rest of a larger picture, which no detector sees."""
 
 
 class ImageCodec:
@@ -59,6 +59,8 @@ class ImageCodec:
         pixels = views.planes[0][1]
         if encoding_named(message.encoding).shown in (DIRECT, BITS):
             check_alpha(pixels, message.encoding)
+        if len(views.planes) > 1:
+            check_interleaved(views.planes[1][1], message.encoding)
         size = int(message.width), int(message.height)
         return Frame(pixels, message.encoding, *size, stamp_ns(message), source)
 
@@ -108,10 +110,12 @@ def _check_padding(message: Any, views: Views) -> None:
     """Refuse what may be the rest of a larger picture.
 
     Raises:
-        FrameError: If there is more than `MOST_PADDING` behind a row, and it isn't zero.
+        FrameError: If there is more than `MOST_PADDING` behind a row, or as much of the picture's
+            width behind one of chroma, and it isn't zero.
     """
-    for padding in views.padding:
-        if padding.shape[1] > MOST_PADDING and padding.any():
+    bands = encoding_named(message.encoding).layout.bands
+    for band, padding in zip(bands, views.padding, strict=True):
+        if padding.shape[1] > MOST_PADDING * band.steps and padding.any():
             raise FrameError(
                 f'Each row of an image of {message.width}x{message.height} {message.encoding} is '
                 f'followed by {padding.shape[1]} bytes that are not zero: they may show what '

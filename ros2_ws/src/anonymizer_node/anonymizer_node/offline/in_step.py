@@ -52,7 +52,7 @@ class InStep(Generic[Item]):
         """
         self._about = about
         self._left = dict(counts)
-        self._twins = {name: Twin(name) for name in counts}
+        self._twins = {name: Twin(name, unsure_s=MOST_WAIT_NS / 1e9 + 0.2) for name in counts}
         self._held: deque[tuple[Item, Step]] = deque()
         self._bytes = 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Cover, Outcome
-from anonymizer_node.core.errors import DetectorError, FrameError
+from anonymizer_node.core.errors import FrameError
 from anonymizer_node.core.following import Seen, Twin
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
@@ -39,12 +39,14 @@ class Work(NamedTuple):
         record: Of an image: what was detected in it.
         covers: What is to be covered in each of its images; None where one wasn't judged.
         twin: Of an image that follows a colour topic: what is known of that.
+        done: Of an image that is followed: what became of it, for its followers need to know.
     """
 
     message: BagMessage
     record: Record | None = None
     covers: Sequence[Cover | None] = ()
     twin: Twin | None = None
+    done: Done | None = None
 
 
 class Done(NamedTuple):
@@ -107,7 +109,13 @@ class Redacting:
         for item in self._plans.values():
             if item.topic.name in followed:
                 counts[item.topic.name] += item.topic.count
-        for work, twin in InStep(self._step, counts).released(works):
+        # In this thread, one by one: whether they failed, and how far the codec widened their
+        # regions, must be known before what follows them is begun.
+        ready = (
+            work._replace(done=self._passed(work)) if work.message.topic.name in followed else work
+            for work in works
+        )
+        for work, twin in InStep(self._step, counts).released(ready):
             yield work._replace(twin=twin)
 
     def _step(self, work: Work) -> Step:
@@ -116,7 +124,7 @@ class Redacting:
         stamp_ns = self._stamp_ns(message) if planned.twin else None
         return Step(
             message.time_ns,
-            len(message.data),
+            len(message.data) + (len(work.done.data or b'') if work.done else 0),
             message.topic.name,
             self._seen(work),
             planned.twin,
@@ -125,18 +133,12 @@ class Redacting:
 
     def _seen(self, work: Work) -> Seen | None:
         """What a judged frame says to its followers."""
-        if work.record is None or len(work.record.parts) != 1:
+        if work.done is None or work.record is None or len(work.record.parts) != 1:
             return None
-        ((_, judgement),), (cover,) = work.record.parts, work.covers
+        ((_, judgement),) = work.record.parts
         if judgement.stamp_ns is None:
             return None
-        if judgement.cause or cover is None:
-            return Seen(judgement.stamp_ns)
-        try:
-            regions = self._pipeline.regions(judgement, cover)
-        except DetectorError:
-            return Seen(judgement.stamp_ns)
-        return Seen(judgement.stamp_ns, judgement.width, judgement.height, regions)
+        return Seen.of(work.done.outcome, judgement.stamp_ns)
 
     def _stamp_ns(self, message: BagMessage) -> int | None:
         try:
@@ -169,6 +171,8 @@ class Redacting:
 
     def _passed(self, work: Work) -> Done:
         """What to write for a message. Runs in several threads."""
+        if work.done is not None:
+            return work.done
         message, planned = work.message, self._plans[work.message.topic.key]
         if planned.action == 'drop':
             return Done(message, None, Outcome('dropped'))

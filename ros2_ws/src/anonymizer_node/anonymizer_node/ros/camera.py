@@ -109,8 +109,8 @@ class Camera:
         """Go along with what is offered now. Only while open."""
         self._inlet.look()
         # First, or the image that was kept for us would go out unkept.
-        self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
-        if self._inlet.adapt():
+        kept = self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
+        if kept and self._inlet.adapt():
             self._node.get_logger().info(
                 f'{self.plan.input_name} is subscribed to as {self._inlet.told} from now on, which '
                 'is what its publishers offer.'
@@ -186,7 +186,7 @@ class Camera:
         """What the pipeline makes of a message, which those who follow are told."""
         at_ns = stamp_ns(message)
         if self.plan.twin:
-            known = self._twins.known(self.plan.twin, at_ns)
+            known = self._twins.known(self._source, self.plan.twin, at_ns)
             return self._pipeline.follow(message, self._codec, self._source, known)
         outcome = self._pipeline.process(message, self._codec, self._source)
         self._twins.judged(self._source, at_ns, outcome)

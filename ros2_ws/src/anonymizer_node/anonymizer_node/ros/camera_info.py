@@ -36,8 +36,8 @@ class InfoRelay:
     def follow(self) -> None:
         """Go along with what is offered now."""
         self._inlet.look()
-        self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
-        self._inlet.adapt()
+        if self._outlet.keep(self._inlet.durable, self._inlet.is_alone):
+            self._inlet.adapt()
         self._outlet.look()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.ros.qos_overrides import OVERRIDES
 
 
 class Described(NamedTuple):
@@ -47,7 +48,7 @@ def declare(node: Node, table: Mapping[str, Described]) -> dict[str, Any]:
         values[name] = [word for word in found if word] if isinstance(value, list) else found
     given = node._parameter_overrides  # rclpy offers them under no public name.
     for name in given:
-        if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
+        if not node.has_parameter(name) and not name.startswith(OVERRIDES):
             raise ConfigError(f'Parameter {name!r} is unknown; known are {", ".join(table)}.')
     return values
 

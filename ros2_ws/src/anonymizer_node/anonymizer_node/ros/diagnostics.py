@@ -198,6 +198,7 @@ class DetectorReport:
         settings: In force; empty if not configured.
         passed_over: Providers asked for that are there and did not start.
         mishap: What the worker stumbled over last, though nothing may reach it.
+        troubles: What keeps failing beside the frames, sentences; empty ones don't count.
     """
 
     state: str
@@ -209,6 +210,7 @@ class DetectorReport:
     settings: Mapping[str, Any] = field(default_factory=dict)
     passed_over: Sequence[str] = ()
     mishap: str = ''
+    troubles: Sequence[str] = ()
 
 
 def judge_detector(report: DetectorReport) -> tuple[bytes, str]:
@@ -217,6 +219,8 @@ def judge_detector(report: DetectorReport) -> tuple[bytes, str]:
         return ERROR, f'{report.state}: {report.refusal}'
     if report.hung:
         return ERROR, f'{report.state}: {report.hung}'
+    for trouble in filter(None, report.troubles):
+        return WARN, f'{report.state}: {trouble}'
     fallback = _fallback(report)
     if fallback:
         return WARN, f'{report.state}: {fallback}'

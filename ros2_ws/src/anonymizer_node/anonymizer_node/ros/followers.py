@@ -29,6 +29,9 @@ class Twins:
     def __init__(self) -> None:
         """Nothing is known of any."""
         self._twins: dict[str, Twin] = {}
+        self._told: dict[
+            str, int
+        ] = {}  # By follower: which frame of it `is_due` was asked of last.
 
     def judged(self, topic: str, at_ns: int, outcome: Outcome) -> None:
         """What became of a frame, published or not.
@@ -50,16 +53,21 @@ class Twins:
             waited_s: For how long it has waited.
         """
         twin, at_ns = self._of(topic), stamp_ns(message)
-        twin.expect(follower, at_ns)
+        # Two frames that are there at the same time have no id in common, and the one asked of is
+        # there until it is taken.
+        twin.expect(follower, at_ns, is_new=self._told.get(follower) != id(message))
+        self._told[follower] = id(message)
         return twin.has_passed(at_ns) or waited_s > MOST_WAIT_S
 
-    def known(self, topic: str, at_ns: int) -> Twin:
-        """What is known of a moment of a twin."""
+    def known(self, follower: str, topic: str, at_ns: int) -> Twin:
+        """What is known of a moment of a twin, for a follower's frame that was taken."""
+        self._told.pop(follower, None)
         return self._of(topic).around(at_ns)
 
     def forget(self) -> None:
         """Know nothing of any. Only while the worker doesn't run."""
         self._twins.clear()
+        self._told.clear()
 
     def _of(self, topic: str) -> Twin:
         return self._twins.setdefault(topic, Twin(topic))

@@ -283,6 +283,10 @@ class AnonymizerNode(LifecycleNode):
             {} if self._pipeline is None else self._pipeline.settings.as_dict(),
             self._passed_over,
             '' if worker is None else worker.mishap,
+            (
+                '' if worker is None else worker.trouble,
+                '' if self._watch is None else self._watch.trouble,
+            ),
         )
 
     def _take_in(self, plan: CameraPlan) -> None:

@@ -12,6 +12,9 @@ from rclpy.qos import QoSProfile
 from anonymizer_node.ros.qos import in_words, message_class, misfit, output_qos, owner
 from anonymizer_node.ros.qos_overrides import PUBLISHER, overridden, overriding, to_take_back
 
+MOST_WAIT_S = 0.02
+"""How long `keep` waits for a frame that is being published, seconds; the executor waits too."""
+
 
 class Outlet:
     """One topic to be published. `publish` may be called from any thread, the rest may not.
@@ -71,7 +74,7 @@ class Outlet:
             self._is_open = False
             self._collected.clear()
 
-    def keep(self, durable: bool, is_alone: bool = False) -> None:
+    def keep(self, durable: bool, is_alone: bool = False) -> bool:
         """Become durable, should the input be found to be so; never less than it was.
 
         What was published before its publisher was found is kept then: it went out at once, and
@@ -80,8 +83,13 @@ class Outlet:
         Args:
             durable: Whether the input's publishers keep messages for who comes later.
             is_alone: Whether there is no publisher, as far as can be seen.
+
+        Returns:
+            Whether it did; not if a frame is being published all the time: then try again.
         """
-        with self._gate:
+        if not self._gate.acquire(timeout=MOST_WAIT_S):
+            return False
+        try:
             if self._is_open and durable and not self._durable and not is_alone:
                 # Not both at a time: a second publisher under our name is taken for a stranger's.
                 self._destroy()
@@ -91,6 +99,9 @@ class Outlet:
             self._collects = is_alone and not self._durable
             if not self._collects:
                 self._collected.clear()
+            return True
+        finally:
+            self._gate.release()
 
     def publish(self, message: Any) -> bool:
         """Publish, if it is open. Whether it did."""

@@ -21,9 +21,7 @@ from rclpy.parameter import Parameter
 
 from anonymizer_node.core.config import Option, Settings, options
 from anonymizer_node.core.errors import ConfigError
-
-QOS_PREFIX = 'qos_overrides.'
-"""Parameters below this are declared by rclpy when a publisher or subscription is made."""
+from anonymizer_node.ros.qos_overrides import OVERRIDES
 
 
 def descriptor(default: Any, option: Option) -> ParameterDescriptor:
@@ -138,7 +136,7 @@ class SettingsParameters:
 
     def _refuse_unknown(self) -> None:
         for name in sorted(_overrides(self._node)):
-            if not self._node.has_parameter(name) and not name.startswith(QOS_PREFIX):
+            if not self._node.has_parameter(name) and not name.startswith(OVERRIDES):
                 raise ConfigError(
                     f'Parameter {name!r} is unknown; known are {", ".join(sorted(self._defaults))}.'
                 )

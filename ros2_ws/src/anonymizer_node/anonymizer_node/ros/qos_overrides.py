@@ -17,7 +17,8 @@ from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.ros.topics import CameraPlan
 
 OVERRIDES = 'qos_overrides.'
-"""What the names of the standard parameters begin with."""
+"""What the names of the standard parameters begin with. rclpy declares them when a publisher or
+subscription is made."""
 
 PUBLISHER, SUBSCRIPTION = 'publisher', 'subscription'
 

@@ -79,13 +79,12 @@ class Reporter:
                 plan.input_name,
                 plan.output_name,
                 plan.type_name,
-                types_offered(self._node, plan.input_name),
+                types_offered(self._node, plan.input),
                 tally,
                 self._before.get(camera, Tally()),
                 elapsed_s,
                 now_s,
                 self._active_since_s(),
-                # By the name before remapping, for rclpy applies the rules to it.
                 strangers(name, self._node.get_publishers_info_by_topic(plan.output)),
                 self._hung(),
                 camera.trouble,
@@ -111,7 +110,7 @@ def types_offered(node: Node, topic: str) -> list[str]:
 
     Args:
         node: Sees the graph.
-        topic: Resolved name.
+        topic: Absolute name before remapping, for rclpy applies the rules to it.
     """
     return [info.topic_type for info in node.get_publishers_info_by_topic(topic)]
 

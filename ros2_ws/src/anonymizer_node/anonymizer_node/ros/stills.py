@@ -1,7 +1,7 @@
 """~/take_still: one picture of each camera as it leaves the node, for a look at what it hides.
 
 The service answers when the next frame of every camera has been published as usual and, as a
-JPEG, on `~/still/CAMERA/compressed` too, where it stays for late subscribers until the node is
+JPEG, on `~/still/OUTPUT/compressed` too, where it stays for late subscribers until the node is
 deactivated. Only frames that detectors judged and that went out anonymised or untouched are taken;
 the node writes no file, and keeps no picture otherwise.
 """
@@ -9,6 +9,7 @@ the node writes no file, and keeps no picture otherwise.
 from __future__ import annotations
 
 import array
+import functools
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -86,7 +87,8 @@ class Stills:
         """Publish none from now on; the publishers that there were."""
         with self._lock:
             publishers, self._publishers = self._publishers, {}
-        self._finish()
+            done = self._done
+        self._finish(done)
         return list(publishers.values())
 
     def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
@@ -109,7 +111,9 @@ class Stills:
             self._owed.discard(camera)
             if self._owed:
                 return
-        self._finish()
+            done = self._done
+        # A request that came since then is owed all of its own.
+        self._finish(done)
 
     async def _answer(self, request: Any, response: Any) -> Any:
         """The callback. rclpy lets others run while it waits."""
@@ -126,7 +130,7 @@ class Stills:
             return response
         # Frames that nobody judges are no stills: those of a camera that follows another one.
         cameras = {item.index: item.plan for item in self._cameras() if not item.plan.twin}
-        topics = {index: still_topic(plan.input_name) for index, plan in cameras.items()}
+        topics = {index: still_topic(plan.output) for index, plan in cameras.items()}
         done = Future()
         for index, topic in topics.items():
             if index not in self._publishers:
@@ -138,7 +142,9 @@ class Stills:
             self._owed = set(cameras)
             self._done = done
         timer = self._node.create_timer(
-            PATIENCE_S, self._finish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            PATIENCE_S,
+            functools.partial(self._finish, done),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         try:
             missing = await done if cameras else set()
@@ -155,18 +161,26 @@ class Stills:
         response.message = _sentence(taken, late, list(problems.values()))
         return response
 
-    def _finish(self) -> None:
-        """Answer the request that waits, if one does, whatever is still owed."""
+    def _finish(self, done: Future | None) -> None:
+        """Answer a request, if it still waits, whatever is still owed."""
         with self._lock:
+            if self._done is not done:
+                return
             missing, self._owed = self._owed, set()
-            done, self._done = self._done, None
+            self._done = None
         if done is not None:
             done.set_result(missing)
 
 
-def still_topic(input_topic: str) -> str:
-    """Where the still of a camera is published, relative to the node's name."""
-    return TOPIC + input_topic.removesuffix(SUFFIX) + SUFFIX
+def still_topic(output: str) -> str:
+    """Where the still of a camera is published, relative to the node's name.
+
+    The prefix of outputs is in it, so that no pattern takes it for a camera, of whatever node.
+
+    Args:
+        output: Where the camera's frames are published, before remapping.
+    """
+    return TOPIC + output + SUFFIX
 
 
 def as_jpeg(message: Any, codec: Codec, output_topic: str) -> CompressedImage:
@@ -182,7 +196,8 @@ def as_jpeg(message: Any, codec: Codec, output_topic: str) -> CompressedImage:
     """
     if isinstance(message, CompressedImage):
         return message
-    frame = codec.decode(message, output_topic, 1)
+    # In its full size: what a detector would be shown may be reduced.
+    frame = codec.decode(message, output_topic, max(int(message.width), int(message.height)))
     picture = resized_bgr(frame.pixels, frame.encoding, frame.width, frame.height)
     done, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:

@@ -65,7 +65,8 @@ def plan_cameras(
         settings: Say the topics.
         expand: Name -> absolute name, by namespace and node name.
         remap: Name -> the absolute name that it is remapped to.
-        types_offered: Absolute name -> types that publishers offer on it now.
+        types_offered: Absolute name before remapping, for rclpy applies the rules to it -> types
+            that publishers offer on it now.
 
     Raises:
         ConfigError: If a topic has a type that can't be read, an output would be an input, or a
@@ -86,7 +87,7 @@ def plan_cameras(
         name = remap(topic)
         if actions.get(name) == 'drop':
             continue
-        type_name = type_of(name, types_offered(name))
+        type_name = type_of(name, types_offered(expand(topic)))
         plans.append(_plan(expand(topic), name, type_name, settings, remap, plans))
     if not plans and len(topics) == len(settings.input_topics):
         raise ConfigError('topic_actions drops every topic of input_topics; nothing is left to do.')

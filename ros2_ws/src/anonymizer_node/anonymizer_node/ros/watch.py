@@ -21,7 +21,11 @@ PERIOD_S = 0.5
 
 
 class Watch:
-    """The timer, and what is done each time. All of it belongs to the executor's thread."""
+    """The timer, and what is done each time. All of it belongs to the executor's thread.
+
+    Attributes:
+        trouble: What the last look failed with, in a sentence; '' if it didn't.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Watch:
             take_in: Called with the plan of each new one.
             is_active: Whether the cameras are open.
         """
+        self.trouble = ''
         self._node = node
         self._discovery = discovery
         self._cameras = cameras
@@ -54,14 +59,16 @@ class Watch:
 
     def look(self) -> None:
         """Look once."""
+        trouble = ''
         if self._is_active():
             for camera in self._cameras():
-                self._follow(camera)
+                trouble = self._follow(camera) or trouble
         for plan in self._discovery.look(self._plans()):
             try:
                 self._take_in(plan)
             except Exception as error:  # One camera that can't be had must not cost the others.
                 self._discovery.refuse(plan, f'{type(error).__name__}: {error}')
+        self.trouble = trouble
 
     def statuses(self) -> list[DiagnosticStatus]:
         """For the diagnostics."""
@@ -78,16 +85,20 @@ class Watch:
         try:
             self.look()
         except Exception as error:  # Of memory, most likely; rclpy would end the process.
+            self.trouble = 'The graph could not be looked at for cameras; the log says why.'
             if self._node.context.ok() and self._log_due('look'):
                 self._node.get_logger().error(
                     f'Could not look for cameras: {type(error).__name__}: {error}'
                 )
 
-    def _follow(self, camera: Camera) -> None:
+    def _follow(self, camera: Camera) -> str:
+        """Have a camera follow. What it failed with; '' if it didn't."""
         try:
             camera.follow()
+            return ''
         except Exception as error:  # Likewise.
             if self._log_due(camera.plan.input_name):
                 self._node.get_logger().error(
                     f'{camera.plan.input_name} can not be followed, {type(error).__name__}: {error}'
                 )
+            return f'{camera.plan.input_name} can not be followed; the log says why.'

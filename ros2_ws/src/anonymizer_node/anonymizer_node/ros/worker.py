@@ -19,6 +19,9 @@ class Servable(Protocol):
         """Do one piece of work. Must not raise an `Exception`."""
 
 
+TROUBLE_S = 5.0
+"""For so long a client that raised is said to be in trouble, seconds."""
+
 PAUSE_S = 0.1
 """After a client that raised, which it must not: without memory it would raise at once again."""
 
@@ -28,6 +31,7 @@ class Worker:
 
     Attributes:
         mishap: What a client raised last, though it must not; '' if none did.
+        mishap_s: When that was, on the clock; None if none did.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Worker:
             clock: Monotonic, seconds.
         """
         self.mishap = ''
+        self.mishap_s: float | None = None
         self._clients = tuple(clients)
         self._clock = clock
         self._began_s: float | None = None
@@ -68,6 +73,12 @@ class Worker:
         """For how long the client in its turn has been served, seconds; 0 if nobody is."""
         began_s = self._began_s
         return 0.0 if began_s is None else self._clock() - began_s
+
+    @property
+    def trouble(self) -> str:
+        """What a client raised within the last `TROUBLE_S`; '' if none did."""
+        at_s = self.mishap_s
+        return self.mishap if at_s is not None and self._clock() - at_s <= TROUBLE_S else ''
 
     def stop(self, timeout_s: float) -> bool:
         """Serve nobody any more, and wait for the one being served.
@@ -104,6 +115,7 @@ class Worker:
             self.mishap = f'{type(error).__name__}: {error}'
         except Exception:  # No memory for a sentence.
             self.mishap = 'MemoryError'
+        self.mishap_s = self._clock()
         with self._bell:
             if not self._stopping:
                 self._bell.wait(PAUSE_S)
