@@ -81,6 +81,7 @@ class Supervisor:
         self._starts = 0
         self._state = ''
         self._rising = False
+        self._was_active = False
 
     def handlers(self) -> list[RegisterEventHandler]:
         """What to do when the process starts or ends, and when the node's state changes."""
@@ -100,7 +101,7 @@ class Supervisor:
 
     def _started(self, context: LaunchContext) -> list[Action]:
         self._starts += 1
-        self._state, self._rising = '', False
+        self._state, self._rising, self._was_active = '', False, False
         if not self._autostart:
             return []
         return [self._ask(Transition.TRANSITION_CONFIGURE), self._nudge_later(1)]
@@ -110,15 +111,18 @@ class Supervisor:
         self._state = goal
         if not self._autostart:
             return []
-        if goal in ('configuring', 'activating'):
-            self._rising = True
-        elif goal == 'active':
-            self._rising = False
+        # Word of a state may be lost: where one comes from tells of it too.
+        was_rising = self._rising or start in ('configuring', 'activating')
+        self._was_active |= bool({'active', 'deactivating'} & {start, goal})
+        self._rising = goal in ('configuring', 'activating', 'errorprocessing') and (
+            was_rising or goal != 'errorprocessing'
+        )
+        if goal == 'active':
             return [LogInfo(msg='anonymizer_node is active.')]
-        elif goal == 'inactive' and start == 'configuring':
-            return [self._ask(Transition.TRANSITION_ACTIVATE)]
-        elif goal in ('unconfigured', 'inactive', 'finalized') and self._rising:
-            self._rising = False
+        if goal == 'inactive' and start == 'configuring':
+            # Once: an operator who configures the node again may not want it active.
+            return [] if self._was_active else [self._ask(Transition.TRANSITION_ACTIVATE)]
+        if was_rising and goal in ('unconfigured', 'inactive', 'finalized'):
             return self._down('is refused: as it is set up, it can not anonymise. Its log says why')
         return []
 
@@ -147,12 +151,18 @@ class Supervisor:
     def _nudge_later(self, attempt: int) -> TimerAction:
         """Ask again later: a request, or word of what became of it, may be lost.
 
-        So it is just after a crash, while the graph still shows the dead process.
+        So it is just after a crash, while the graph still shows the dead process. Who was active
+        once is asked no more: somebody may have deactivated it since.
         """
         starts = self._starts
 
         def nudge(context: LaunchContext) -> list[Action]:
-            done = self._state not in ('', 'inactive', 'configuring', 'activating')
+            done = self._was_active or self._state not in (
+                '',
+                'inactive',
+                'configuring',
+                'activating',
+            )
             if starts != self._starts or done or context.is_shutdown:
                 return []
             asks = []

@@ -27,6 +27,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.event_handlers import OnStateTransition
 
 from anonymizer_node.resources import share_path
+from anonymizer_node.ros.agreed import PASSED_ON
 
 REQUIRED = {
     'bag': 'The bag to play.',
@@ -39,11 +40,6 @@ OPTIONAL = {
     'drain': ('3', 'How long to go on recording after the end of the bag, seconds.'),
     'play_arguments': ('', 'More for "ros2 bag play", such as "--rate 0.5".'),
     'record_arguments': ('', 'More for "ros2 bag record", such as "--storage mcap".'),
-}
-PASSED_ON = {
-    'params_file': 'YAML file of parameters for the anonymizer.',
-    'model': "Detector of the anonymizer. Default: the node's.",
-    'method': "How the anonymizer obscures. Default: the node's.",
 }
 
 

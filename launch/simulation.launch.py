@@ -27,13 +27,9 @@ from launch_ros.actions import Node
 from anonymizer_node.core.config import Settings
 from anonymizer_node.resources import share_path
 from anonymizer_node.ros import camera_simulator, leak_checker
+from anonymizer_node.ros.agreed import PASSED_ON
 from anonymizer_node.simulation.cameras import Camera
 
-PASSED_ON = {
-    'params_file': 'YAML file of parameters for the anonymizer.',
-    'model': "Detector of the anonymizer. Default: the node's.",
-    'method': "How the anonymizer obscures. Default: the node's.",
-}
 SIMULATOR = ('cameras', 'seed', 'seconds')
 CHECKER = ('least_height', 'least_visible', 'least_covered', 'least_frames', 'summary')
 

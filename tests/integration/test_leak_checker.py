@@ -151,7 +151,8 @@ def test_too_few_frames_fail(robot):
 
     assert status == 1
     assert summary['reasons'] == [
-        f'somebody was there to be covered in {FRAMES - 1} frames only, asked for are {FRAMES}'
+        f'{OUT}: somebody was there to be covered in {FRAMES - 1} frames only, asked for are '
+        f'{FRAMES}'
     ]
 
 
@@ -167,8 +168,36 @@ def test_it_ends_by_itself_when_nothing_comes_any_more(world, tmp_path):
     robot.connect()
     for _ in range(FRAMES):
         robot.frame()
+    robot.probe.node.destroy_publisher(robot.truths)
 
     assert robot.process.wait() == 0, robot.process.output
+
+
+def test_a_pause_of_the_simulation_does_not_end_the_check(world, tmp_path):
+    robot = Robot(world, tmp_path, idle_seconds=0.5)
+    robot.connect()
+    for _ in range(FRAMES):
+        robot.frame()
+    told = f'No frame came for 0.5 s, and {TRUTH} is still published'
+    robot.probe.until(lambda: told in robot.process.output, told, 60.0)
+    robot.frame(hidden=())
+    robot.probe.node.destroy_publisher(robot.truths)
+
+    assert robot.process.wait() == 1, robot.process.output
+    assert json.loads(robot.file.read_text())['leak_count'] == 2
+
+
+def test_a_camera_that_comes_late_does_not_blind_the_check_of_the_others(world, tmp_path):
+    late = '/anonymized/rear/image_raw'
+    robot = Robot(world, tmp_path, topics=[OUT, late])
+    robot.connect()
+    robot.frame(hidden=())
+
+    status, summary = robot.end()
+
+    assert status == 1
+    assert [leak['topic'] for leak in summary['leaks']] == [OUT, OUT]
+    assert f'{late}: no frame came' in summary['reasons']
 
 
 def test_without_input_and_statement_it_goes_by_the_look(world, tmp_path):
@@ -211,6 +240,24 @@ def test_every_parameter_says_what_it_is():
         for name, about in table.items():
             assert isinstance(about, Described)
             assert about.help.endswith('.'), name
+
+
+def test_the_fixture_ends_on_no_pause_unless_asked_to(tmp_path, monkeypatch):
+    commands = []
+
+    def started(command, **about):
+        commands.append(command)
+        raise OSError('not started')
+
+    monkeypatch.setattr(pytest_plugin.subprocess, 'Popen', started)
+    for parameters in ({}, {'idle_seconds': 4.0}):
+        folder = tmp_path / str(len(commands))
+        folder.mkdir()
+        with pytest.raises(OSError, match='not started'):
+            pytest_plugin.LeakCheckerFixture(folder).watch(**parameters)
+
+    assert 'idle_seconds:=0.0' in commands[0]
+    assert 'idle_seconds:=4.0' in commands[1]
 
 
 INI = """
@@ -261,8 +308,7 @@ def test_the_fixture_fails_a_test_in_which_nothing_was_shown(world, tmp_path):
         'PASSED test_robot.py::test_the_verdict_may_be_asked_for',
     ):
         assert line in run.stdout, run.stdout
-    assert run.stdout.count('leak_checker: /anonymized/x: no frame came; somebody was') == 2
-    assert pytest_plugin.WATCHING == checker.WATCHING
+    assert run.stdout.count('leak_checker: /anonymized/x: no frame came; /anonymized/x: ') == 2
 
 
 def _plugin_is_installed():

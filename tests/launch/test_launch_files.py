@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import sys
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +19,9 @@ for name in ('rclpy', 'launch', 'launch_ros', 'launch_testing'):
     pytest.importorskip(name, reason=f'needs {name}: source ROS 2')
 
 from launch import LaunchContext  # noqa: E402
-from launch.actions import SetEnvironmentVariable  # noqa: E402
+from launch.actions import EmitEvent, SetEnvironmentVariable, TimerAction  # noqa: E402
 from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
+from launch_ros.actions import Node  # noqa: E402
 
 from anonymizer_node.demo.coverage import find_people, read_truth  # noqa: E402
 from anonymizer_node.demo.run import record_footage  # noqa: E402
@@ -29,6 +33,7 @@ from .conftest import REPOSITORY, SUPPORT  # noqa: E402
 FILES = sorted(path.name for path in (REPOSITORY / 'launch').glob('*.launch.py'))
 TOPICS = "['/front/image_raw']"
 SHORT = {
+    'seed': '3',
     'cameras': "['front=passage:bgr8:10:reliable', 'rear=passage:jpeg:10:reliable']",
     'seconds': '3',
 }
@@ -107,6 +112,86 @@ def test_a_refused_configuration_need_not_end_it(launcher):
 
     assert run.wait() == 0, run.output
     assert 'is active' not in run.output
+
+
+class Told:
+    """The supervisor of anonymizer.launch.py, and what it asks for when it is told of states."""
+
+    def __init__(self):
+        made = runpy.run_path(str(REPOSITORY / 'launch' / 'anonymizer.launch.py'))
+        node = Node(executable='none')
+        self._supervisor = made['Supervisor'](node, True, True, False)
+        self.timer = None
+        self._asked(self._supervisor._started(LaunchContext()))
+
+    def moved(self, start, goal):
+        event = SimpleNamespace(start_state=start, goal_state=goal)
+        context = SimpleNamespace(locals=SimpleNamespace(event=event))
+        return self._asked(self._supervisor._moved(context))
+
+    def later(self):
+        """The timer runs out."""
+        timer, self.timer = self.timer, None
+        return self._asked(timer.actions[0].execute(LaunchContext()) or [])
+
+    def _asked(self, actions):
+        for action in actions:
+            if isinstance(action, TimerAction):
+                self.timer = action
+        events = [action.event for action in actions if isinstance(action, EmitEvent)]
+        return [event.transition_id for event in events]
+
+
+CONFIGURE_ID, ACTIVATE_ID = 1, 3
+
+
+@pytest.mark.parametrize('lost', ['nothing', 'active', 'deactivating'])
+def test_a_node_that_an_operator_deactivated_is_not_activated_again(lost):
+    told = Told()
+    assert told.moved('unconfigured', 'configuring') == []
+    assert told.moved('configuring', 'inactive') == [ACTIVATE_ID]
+    told.moved('inactive', 'activating')
+    if lost != 'active':
+        told.moved('activating', 'active')
+    if lost != 'deactivating':
+        told.moved('active', 'deactivating')
+    told.moved('deactivating', 'inactive')
+
+    assert told.later() == []
+    assert told.timer is None
+    # Nor when it is configured anew by hand.
+    told.moved('inactive', 'cleaningup')
+    told.moved('cleaningup', 'unconfigured')
+    told.moved('unconfigured', 'configuring')
+    assert told.moved('configuring', 'inactive') == []
+
+
+def test_a_node_that_was_never_active_is_asked_again():
+    told = Told()
+    assert told.later() == [CONFIGURE_ID]
+    assert told.later() == [ACTIVATE_ID]
+    told.moved('configuring', 'inactive')
+    assert told.later() == [ACTIVATE_ID]
+    assert told.timer is not None
+
+
+@pytest.mark.parametrize(
+    'states',
+    [
+        ('unconfigured', 'configuring', 'unconfigured'),
+        ('configuring', 'unconfigured'),
+        ('activating', 'inactive'),
+        ('configuring', 'errorprocessing', 'unconfigured'),
+        ('activating', 'errorprocessing', 'finalized'),
+    ],
+)
+def test_a_refusal_is_seen_though_word_of_its_beginning_was_lost(states):
+    told = Told()
+    *before, last = pairwise(states)
+    for start, goal in before:
+        told.moved(start, goal)
+    with pytest.raises(RuntimeError, match='is refused'):
+        told.moved(*last)
 
 
 def test_without_autostart_it_waits_for_its_transitions(launcher, tmp_path):

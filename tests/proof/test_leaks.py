@@ -16,7 +16,7 @@ from anonymizer_node.proof.truth import KnownPerson
 
 from .conftest import PERSON, SECOND_PERSON, blacked, scene
 
-OUT = '/anonymized/front'
+OUT, REAR = '/anonymized/front', '/anonymized/rear'
 ALICE = KnownPerson(tuple(map(float, PERSON)), 1.0, 'alice')
 BOB = KnownPerson(tuple(map(float, SECOND_PERSON)), 1.0, 'bob')
 FRAMES = 12
@@ -104,6 +104,17 @@ def test_one_person_of_two_left_uncovered_is_a_leak():
     assert [leak.person.name for leak in play.leaks] == ['bob']
     assert play.leaks[0].covered < 0.1
     assert summary['reasons'] == ['1 times somebody is less covered than asked']
+
+
+@pytest.mark.parametrize('hidden', [True, False], ids=['head too', 'from the hip down'])
+def test_a_head_in_clear_is_a_leak_though_more_than_half_of_the_body_is_covered(hidden):
+    play = Play(Bounds(least_frames=1))
+    x0, y0, x1, y1 = PERSON
+    hip = Region(x0, y0 + 22, x1, y1)
+    play.frame(0, regions=(hip, Region(x0, y0, x1, y0 + 8)) if hidden else (hip,), people=(ALICE,))
+
+    assert play.end()['passed'] == hidden
+    assert play.count['least_covered'] == (0.5 if hidden else 0.0)
 
 
 @pytest.mark.parametrize(('rows', 'passed'), [(25, True), (23, False)])
@@ -228,7 +239,7 @@ def test_no_frames_fail():
 
     assert check.reasons() == [
         f'{OUT}: no frame came',
-        'somebody was there to be covered in 0 frames only, asked for are 10',
+        f'{OUT}: somebody was there to be covered in 0 frames only, asked for are 10',
     ]
 
 
@@ -242,7 +253,23 @@ def test_too_few_frames_with_somebody_fail():
     summary = play.end()
 
     assert summary['reasons'] == [
-        'somebody was there to be covered in 9 frames only, asked for are 10'
+        f'{OUT}: somebody was there to be covered in 9 frames only, asked for are 10'
+    ]
+
+
+def test_many_frames_of_one_camera_show_nothing_of_another():
+    play = Play()
+    for number in range(100):
+        play.frame(number)
+        play.check.add_truth(REAR, (50 + number) * 10**9, (ALICE,), play.now_s)
+    # The only frame of the other one that comes out has nobody in it.
+    play.check.add_truth(REAR, 5, (), play.now_s)
+    play.check.add_output(REAR, image(scene(0), stamp=Stamp(0, 5)), play.now_s)
+
+    summary = play.end()
+
+    assert summary['reasons'] == [
+        f'{REAR}: somebody was there to be covered in 0 frames only, asked for are 10'
     ]
 
 
@@ -273,6 +300,24 @@ def test_what_was_under_way_before_the_first_truth_is_not_judged():
     assert play.count['unmatched'] == 1
 
 
+def test_frames_long_before_the_first_truth_are_not_excused():
+    play = Play()
+    for number in range(100):
+        play.frame(number, people=None, pixels=scene(number))
+    for number in range(100, 120):
+        play.frame(number)
+
+    summary = play.end()
+
+    # Those of the last two seconds were under way.
+    assert not summary['passed']
+    assert summary['reasons'] == [
+        f'{OUT}: {play.count["unmatched"]} frames bear a stamp that no truth has'
+    ]
+    assert 75 <= play.count['unmatched'] <= 81
+    assert play.count['early'] == 100 - play.count['unmatched']
+
+
 def test_a_first_frame_that_overtakes_its_truth_is_judged():
     play = Play(Bounds(least_frames=1))
     play.check.add_output(OUT, image(scene(0), stamp=Stamp(50, 7)), 1.0)
@@ -283,6 +328,70 @@ def test_a_first_frame_that_overtakes_its_truth_is_judged():
 
     assert [leak.person.name for leak in play.leaks] == ['alice']
     assert play.count['early'] == 0
+
+
+@pytest.mark.parametrize(
+    'box',
+    [
+        (200.0, 8.0, 224.0, 56.0),
+        (20.0, -60.0, 44.0, -12.0),
+        (-30.0, 8.0, -6.0, 56.0),
+        (20.0, 64.0, 44.0, 90.0),
+        (44.0, 8.0, 20.0, 56.0),
+        (20.0, 8.0, float('nan'), 56.0),
+    ],
+)
+def test_a_truth_outside_the_image_is_not_taken_for_somebody_hidden(box):
+    play = Play(Bounds(least_frames=1))
+    play.frame(0)
+    play.frame(1, people=(KnownPerson(box, 1.0, 'nowhere'), ALICE, BOB), regions=(PERSON,))
+
+    summary = play.end()
+
+    assert any('truth does not fit the image' in reason for reason in summary['reasons'])
+    assert play.count['unreadable'] == 1
+    # Who can be judged still is.
+    assert [leak.person.name for leak in play.leaks] == ['bob']
+
+
+def test_a_truth_half_outside_the_image_is_judged_by_its_half_inside():
+    play = Play(Bounds(least_frames=1))
+    edge = KnownPerson((70.0, 8.0, 120.0, 56.0), 1.0, 'edge')
+    play.frame(0, people=(edge,), regions=(Region(70, 8, 96, 56),))
+
+    assert play.end()['passed'], play.check.reasons()
+
+
+def test_a_second_truth_of_a_frame_does_not_replace_the_first():
+    play = Play(Bounds(least_frames=1))
+    play.check.add_truth(OUT, 50 * 10**9 + 7, (BOB,), play.now_s)
+    play.frame(0, people=(ALICE,), regions=(PERSON,))
+
+    play.end()
+
+    assert [leak.person.name for leak in play.leaks] == ['bob']
+    assert play.count['people'] == 2
+
+
+def test_a_truth_told_twice_is_one():
+    play = Play(Bounds(least_frames=1))
+    play.check.add_truth(OUT, 50 * 10**9 + 7, (ALICE, BOB), play.now_s)
+    play.frame(0)
+    play.check.add_truth(OUT, 50 * 10**9 + 7, (ALICE, BOB), play.now_s)
+
+    assert play.end()['passed'], play.check.reasons()
+    assert play.count['people'] == 2
+
+
+def test_whom_a_truth_adds_after_the_frame_was_judged_nobody_looked_for():
+    play = Play(Bounds(least_frames=1))
+    play.frame(0, people=(ALICE,), regions=(PERSON,))
+    assert play.check.judged == 1
+    play.check.add_truth(OUT, 50 * 10**9 + 7, (BOB,), play.now_s)
+
+    assert play.end()['reasons'] == [
+        f'{OUT}: 1 frames can not be judged: its truth was added to after it was judged'
+    ]
 
 
 def test_a_frame_that_can_not_be_read_fails():

@@ -72,7 +72,7 @@ def recorded(twins, tmp_path):
 
 
 def test_a_clean_recording_passes(recorded):
-    check = check_bag(recorded(), bounds=Bounds(least_frames=4))
+    check = check_bag(recorded(), bounds=Bounds(least_frames=2))
 
     summary = check.summary()
     assert summary['passed'], summary

@@ -140,6 +140,21 @@ def test_frame_of_which_no_detections_tell_is_not_on_record(with_detections, num
     assert with_detections.verdict().check('on-record').failed
 
 
+@pytest.mark.parametrize('name', ['', 'astronaut'])
+def test_what_a_simulator_says_in_the_same_bag_is_no_statement_of_the_node(with_detections, name):
+    for index, time_ns in STAMPS:
+        regions = [PERSON] if index in (1, 2) else []
+        said = detections(name, Stamp(50 + index, 7), regions)
+        with_detections.entries.append(Entry('/front/boxes', DETECTIONS, said, time_ns))
+    # Neither its boxes nor its empty arrays stand in for what the node didn't say.
+    with_detections.drop('/anonymizer_node/regions', 4)
+    with_detections.drop('/anonymizer_node/regions', 1)
+    verdict = with_detections.verdict()
+    assert [failure.stamp_ns for failure in verdict.check('on-record').failures] == [
+        (50 + index) * SECOND + 7 for index in (1, 4)
+    ]
+
+
 def test_frame_with_people_that_is_said_to_have_none_is_found(with_detections):
     place = with_detections.find('/anonymizer_node/regions', 1)
     said = detections(PREFIX + TOPIC, Stamp(51, 7), [])

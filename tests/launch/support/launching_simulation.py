@@ -22,6 +22,7 @@ def generate_test_description():
                 launch_arguments={
                     'cameras': '[front=passage:bgr8:10:reliable, rear=passage:jpeg:10:reliable]',
                     'seconds': '3',
+                    'seed': '3',
                 }.items(),
             ),
             launch_testing.actions.ReadyToTest(),

@@ -26,8 +26,12 @@ LEAST_VISIBLE = 0.15
 edge of a frame no detector can tell whose it is. What is below this is counted and shown."""
 
 LEAST_COVERED = 0.5
-"""Share of a person's box that must be obscured in every frame. The box has corners that are not
-the person, and the detector's box may rightly end at a shoulder; half leaves no face."""
+"""Share of a person's box that must be obscured in every frame, and of its upper third as well, in
+which the head is. The box has corners that are not the person, and the detector's box may rightly
+end at a shoulder. It says nothing of which half that is: what is left may show part of a face."""
+
+UPPER = 1 / 3
+"""Share of a box's height, from above, in which the head of somebody upright is."""
 
 Truth = Mapping[str, Mapping[int, Sequence[Sequence[float]]]]
 """Output topic -> header stamp, nanoseconds -> boxes of people, xyxy in pixels."""
@@ -40,7 +44,8 @@ class Covered(NamedTuple):
         topic: Output topic.
         stamp_ns: Time of the header, nanoseconds.
         box: Of the person, xyxy in pixels.
-        share: Part of the box, inside the frame, that is obscured, 0..1.
+        share: Part of the box, inside the frame, that is obscured, or of its upper third if that
+            is less, 0..1.
         published: Whether the frame is in the output at all.
     """
 
@@ -159,6 +164,8 @@ def covered_shares(
 ) -> list[float]:
     """How much of each box is really obscured in an output frame, 0..1, told from its pixels.
 
+    Of the box or of its upper third, whichever is less: legs make up for no head.
+
     Args:
         boxes: xyxy, pixels.
         after: The output frame.
@@ -183,8 +190,20 @@ def covered_shares(
     for left, top, right, bottom in boxes:
         x0, y0 = max(0, int(left)), max(0, int(top))
         part = covered[y0 : max(y0, math.ceil(bottom)), x0 : max(x0, math.ceil(right))]
-        shares.append(float(part.mean()) if part.size else 1.0)
+        # Who is nowhere in the frame is not known to be hidden.
+        head = part[: math.ceil(UPPER * len(part))]
+        shares.append(min(float(part.mean()), float(head.mean())) if part.size else 0.0)
     return shares
+
+
+def has_pixels(box: Sequence[float], picture: Picture) -> bool:
+    """Whether a box, xyxy, has a pixel in a picture."""
+    left, top, right, bottom = box
+    return (
+        all(math.isfinite(side) for side in box)
+        and max(left, 0.0) < min(right, picture.width)
+        and max(top, 0.0) < min(bottom, picture.height)
+    )
 
 
 def _shape(picture: Picture) -> tuple[int, int, str]:

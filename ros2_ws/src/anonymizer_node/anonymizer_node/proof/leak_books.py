@@ -18,7 +18,7 @@ class Bounds:
         least_height: Share of the image's height from which on a person's visible part counts.
         least_visible: Share of a person that must be in view for it to count, where it is known.
         least_covered: Share of the visible part's box that must be obscured.
-        least_frames: In so many frames at least somebody who counts must have been looked for.
+        least_frames: In so many frames of each topic somebody who counts must have been looked for.
         grace_s: How long a frame waits for what belongs to it, seconds.
         tolerance_s: By how much the stamps of a frame and its truth may differ, seconds.
     """
@@ -75,8 +75,9 @@ class TopicCount:
         people: How many of those people there were, in all frames.
         least_covered: Of them the one covered least, 0..1; None: nobody was there.
         marginal: People who don't count by `Bounds` and are less covered than it asks.
-        early: Frames that were under way before the first truth, and weren't judged.
-        unmatched: Frames for which no truth came.
+        early: Frames under way when the first truth came, no longer than the grace before it; not
+            judged.
+        unmatched: All other frames for which no truth came.
         unreadable: Frames that could not be judged, with the reason of the last.
         unpublished: Frames of the truth that never came out.
         without_input: Judged frames whose input was wanted and not heard: by blackness alone.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.proof.coverage import covered_shares
+from anonymizer_node.proof.coverage import covered_shares, has_pixels
 from anonymizer_node.proof.leak_books import Bounds, Leak, TopicCount
 from anonymizer_node.proof.pictures import picture_of
 from anonymizer_node.proof.record import stamp_ns
@@ -85,10 +85,18 @@ class LeakCheck:
     def add_truth(
         self, topic: str, stamp: int, people: Sequence[KnownPerson], now_s: float
     ) -> None:
-        """Who is in a frame; maybe nobody. `topic` is that of the output."""
+        """Who is in a frame; maybe nobody. `topic` is that of the output.
+
+        Two truths of one frame add up. Whom one adds after the frame was judged, nobody looked for.
+        """
         entry = self._topics.setdefault(topic, _Topic())
         entry.since = entry.since or (now_s, stamp)
-        entry.truths[stamp] = _Kept(now_s, tuple(people))
+        before = entry.truths[stamp].value if stamp in entry.truths else ()
+        everybody = tuple(dict.fromkeys((*before, *people)))
+        if stamp in entry.published and len(everybody) > len(before):
+            entry.count.unreadable += 1
+            entry.count.reason = 'its truth was added to after it was judged'
+        entry.truths[stamp] = _Kept(now_s, everybody)
 
     def add_input(self, topic: str, message: Any, now_s: float) -> None:
         """The message that an output was made from. `topic` is that of the output."""
@@ -169,6 +177,14 @@ class LeakCheck:
             count.reason = str(error)
             return []
         boxes = [person.box for person in people]
+        if misfit := next((box for box in boxes if not has_pixels(box, after)), None):
+            count.unreadable += 1
+            count.reason = (
+                f'truth does not fit the image: {misfit} has no pixel of {after.width}x'
+                f'{after.height}; boxes are left, top, right, bottom in pixels of the output'
+            )
+            people = tuple(person for person in people if has_pixels(person.box, after))
+            boxes = [person.box for person in people]
         shares = covered_shares(boxes, after, before, None if stated is None else stated.value)
         leaks, counts = [], 0
         for person, share in zip(people, shares, strict=True):
@@ -187,11 +203,11 @@ class LeakCheck:
         return leaks
 
     def _came_before_the_truth(self, entry: _Topic, frame: _Pending) -> bool:
-        """Whether a frame was under way when the first truth was heard."""
+        """Whether a frame was under way when the first truth was heard; not one long before it."""
         if entry.since is None:
-            return True
+            return False
         at_s, stamp = entry.since
-        return frame.stamp_ns < stamp and frame.at_s - at_s <= self.bounds.grace_s
+        return frame.stamp_ns < stamp and abs(frame.at_s - at_s) <= self.bounds.grace_s
 
     def _truth_of(self, entry: _Topic, stamp: int) -> int | None:
         if stamp in entry.truths:
@@ -232,17 +248,18 @@ class LeakCheck:
                 reasons.append(f'{topic}: no frame came')
             elif entry.since is None:
                 reasons.append(f'{topic}: no truth came, so its {count.frames} frames mean nothing')
-            if count.unmatched:
+            elif count.unmatched:
                 reasons.append(f'{topic}: {count.unmatched} frames bear a stamp that no truth has')
             if count.unreadable:
                 reasons.append(
                     f'{topic}: {count.unreadable} frames can not be judged: {count.reason}'
                 )
-        if self.judged < self.bounds.least_frames:
-            reasons.append(
-                f'somebody was there to be covered in {self.judged} frames only, asked for are '
-                f'{self.bounds.least_frames}'
-            )
+            # Of each topic: what many frames of one camera show says nothing of another.
+            if count.judged < self.bounds.least_frames:
+                reasons.append(
+                    f'{topic}: somebody was there to be covered in {count.judged} frames only, '
+                    f'asked for are {self.bounds.least_frames}'
+                )
         return reasons
 
     def summary(self) -> dict[str, Any]:

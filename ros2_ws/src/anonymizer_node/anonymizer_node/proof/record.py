@@ -137,9 +137,12 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
     """What a node stated live, and how many of its messages could not be read.
 
     Every ImageMarker in the bag counts whose namespace is a topic, and every Detection2DArray whose
-    boxes have one for their id; two for one frame add up.
+    boxes have one for their id; two for one frame add up. Arrays without a box are believed only of
+    topics on which every box names a topic: others are a simulator's, or another detector's.
     """
     markers: dict[str, dict[int, list[Region]]] = {}
+    empty: dict[str, list[int]] = {}
+    strangers: set[str] = set()
     unreadable = 0
     if not any(topic.msgtype in (MARKER, DETECTIONS) for topic in reader.topics):
         return markers, 0
@@ -154,10 +157,18 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
         except (FrameError, ValueError, OverflowError):
             unreadable += 1
             continue
+        teller = message.topic.name
         for topic, region in listed:
-            if topic.startswith('/') or not topic:
+            if topic.startswith('/'):
                 regions = markers.setdefault(topic, {}).setdefault(stamp_ns(said), [])
                 regions.extend([] if region is None else [region])
+            elif kind == DETECTIONS and region is not None:
+                strangers.add(teller)
+            elif not topic:
+                empty.setdefault(teller, []).append(stamp_ns(said))
+    for teller, stamps in empty.items():
+        if teller not in strangers:
+            markers.setdefault('', {}).update((stamp, []) for stamp in stamps)
     return markers, unreadable
 
 

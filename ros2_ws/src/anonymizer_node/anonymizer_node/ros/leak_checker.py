@@ -1,11 +1,13 @@
 """The executable `leak_checker`: fails if somebody known to a simulation gets through.
 
 It listens to output images, to the truth of whatever simulator there is, to the inputs and to what
-the node states, and judges every output frame from its pixels. It subscribes to the truth last,
-once outputs are connected: a simulator that waits for a subscriber of its truth begins only then.
+the node states, and judges every output frame from its pixels. It subscribes to the truth of an
+output last, once that is connected: a simulator that waits for a subscriber of its truth begins
+only then. One output doesn't wait for another.
 
-It ends when nothing has come for a while or when it is told to, with the exit status 0 if nobody
-got through; 1 if somebody did, or if too little came to say so; 2 on wrong parameters.
+It ends when nothing has come for a while and nobody publishes a truth any more, or when it is told
+to, with the exit status 0 if nobody got through; 1 if somebody did, or if too little came to say
+so; 2 on wrong parameters.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from anonymizer_node.proof.coverage import LEAST_COVERED, LEAST_HEIGHT, LEAST_VI
 from anonymizer_node.proof.leak_books import Bounds
 from anonymizer_node.proof.leak_topics import LeakTopics, image_outputs, parse_outputs
 from anonymizer_node.proof.leaks import LeakCheck
+from anonymizer_node.ros.agreed import WATCHING
 from anonymizer_node.ros.described import Described, declare
 from anonymizer_node.ros.offers import connected, offered_qos
 from anonymizer_node.ros.qos import message_class
@@ -38,7 +41,6 @@ NAME = 'leak_checker'
 DEPTH = 100
 LOOK_EVERY_S = 0.2
 LAST_WORDS_S = 1.0
-WATCHING = 'Watching'
 MOST_TOLD = 20
 """Leaks that are logged one by one; the summary counts them all."""
 
@@ -83,7 +85,11 @@ PARAMETERS: Mapping[str, Described] = {
         60.0, 'How long to wait for the first output frame before giving up.', 0.0, 86400.0
     ),
     'idle_seconds': Described(
-        5.0, 'End when no output frame has come for so long; 0: only when told to.', 0.0, 86400.0
+        5.0,
+        'End when no output frame has come for so long and nobody publishes a truth any more; 0: '
+        'only when told to.',
+        0.0,
+        86400.0,
     ),
     'summary': Described('', 'File to write the verdict to, as JSON.'),
 }
@@ -117,13 +123,14 @@ class LeakChecker:
         self._prefix = values['output_prefix'].rstrip('/')
         self._parts = self._named(parse_outputs(values['topics'], self._prefix))
         self.last_s = 0.0
+        self._told_of_pause_s = 0.0
         node.create_timer(LOOK_EVERY_S, self.look)
 
     def _named(self, outputs: Mapping[str, str]) -> LeakTopics:
         return LeakTopics(self.check, outputs, self._prefix, self._values['classes'])
 
     def look(self) -> None:
-        """Subscribe to what has appeared, outputs first and truths last."""
+        """Subscribe to what has appeared, of each output its truth last."""
         names = self._node.get_topic_names_and_types()
         types = {name: kinds[0] for name, kinds in names}
         if not self._values['topics']:
@@ -134,14 +141,18 @@ class LeakChecker:
         parts = self._parts
         for name in parts.outputs:
             self._subscribe(name, types)
-        if not parts.outputs or not all(self._connected(name) for name in parts.outputs):
+        there = {name for name in parts.outputs if self._connected(name)}
+        if not there:
             return
-        beside = [self._values['regions_topic']] if self._values['regions_topic'] else []
-        beside += parts.inputs if self._values['compare'] else []
-        for name in beside:
-            self._subscribe(name, types)
-        for name in parts.truths:
-            self._subscribe(name, types)
+        if self._values['regions_topic']:
+            self._subscribe(self._values['regions_topic'], types)
+        if self._values['compare']:
+            for name, output in parts.inputs.items():
+                if output in there:
+                    self._subscribe(name, types)
+        for name, told in parts.truths.items():
+            if there.issuperset(told):
+                self._subscribe(name, types)
 
     def _connected(self, name: str) -> bool:
         subscription = self._subscriptions.get(name)
@@ -179,7 +190,16 @@ class LeakChecker:
         if not self.last_s:
             return time.monotonic() - began_s > float(self._values['wait_seconds'])
         idle_s = float(self._values['idle_seconds'])
-        return idle_s > 0 and time.monotonic() - self.last_s > idle_s
+        if not idle_s or time.monotonic() - self.last_s <= idle_s:
+            return False
+        tellers = [name for name in self._parts.truths if self._node.count_publishers(name)]
+        if tellers and self._told_of_pause_s != self.last_s:
+            self._told_of_pause_s = self.last_s
+            self._node.get_logger().warning(
+                f'No frame came for {idle_s:g} s, and {", ".join(tellers)} is still published: '
+                'the check goes on until that ends, or until it is interrupted.'
+            )
+        return not tellers
 
 
 def main(args: Sequence[str] | None = None) -> int:

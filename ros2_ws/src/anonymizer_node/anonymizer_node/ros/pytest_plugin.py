@@ -8,7 +8,8 @@ node; the fixture watches what comes out, in a process of its own:
             drive_past_people()
 
 Behind the `with` the verdict is in, and the test fails if somebody got through, or if too little
-came to say so. `watch` takes the parameters of the executable.
+came to say so. `watch` takes the parameters of the executable. Pauses of the simulation don't end
+it, however long.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from typing import Any
 
 import pytest
 
+from anonymizer_node.ros.agreed import WATCHING
+
 BEGIN_WITHIN_S, END_WITHIN_S = 60.0, 60.0
 LOOK_EVERY_S = 0.05
-WATCHING = 'Watching'
-"""What the checker says once it listens."""
+
+ENDED_BY_THE_TEST = {'idle_seconds': 0.0}
 
 
 class Watch:
@@ -46,7 +49,8 @@ class Watch:
         """
         self._summary = folder / 'summary.json'
         self._log = folder / 'leak_checker.txt'
-        words = [f'{name}:={json.dumps(value)}' for name, value in parameters.items()]
+        values = {**ENDED_BY_THE_TEST, **parameters}
+        words = [f'{name}:={json.dumps(value)}' for name, value in values.items()]
         words.append(f'summary:={json.dumps(str(self._summary))}')
         command = [sys.executable, '-m', 'anonymizer_node.ros.leak_checker', '--ros-args']
         with self._log.open('wb') as log:
@@ -73,7 +77,8 @@ class Watch:
         """Its summary, with `passed` and `reasons`; {} if it came to none.
 
         Args:
-            timeout_s: How long to wait until it ends by itself; None: it is told to end.
+            timeout_s: How long to wait until it ends by itself, as it does only with a parameter
+                `idle_seconds` above 0 or if no frame ever comes; None: it is told to end.
         """
         self.checked = True
         if timeout_s is None:
