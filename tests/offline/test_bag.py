@@ -399,6 +399,24 @@ def test_a_copied_bag_does_not_turn_an_unknown_type_into_an_innocent_one(tmp_pat
     assert report.topics['/secret'].action == 'drop'
 
 
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_type_that_the_bag_defines_twice_lets_no_picture_out(tmp_path, storage):
+    """By one of the definitions its bytes are no picture, but by the other one they are."""
+    msgtype, start = 'vendor_msgs/msg/Frame', b'\0\1\0\0\1\0\0\0'
+    pixels = scene().tobytes()
+    with BagWriter(tmp_path / 'in', storage) as writer:
+        old = writer.add_topic('/old', msgtype, definition='uint32 id\n')
+        new = writer.add_topic('/new', msgtype, definition='uint32 id\nuint8[] pixels\n')
+        writer.write(old, 1, start)
+        writer.write(new, 2, start + len(pixels).to_bytes(4, 'little') + pixels)
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert not report.clean
+    for name in ('/old', '/new'):
+        assert report.topics[name].statuses == {'dropped': 1}
+        assert 'two that differ' in report.topics[name].reason
+    assert read_bag(tmp_path / 'out') == {}
+
+
 def test_a_topic_left_out_that_has_no_messages_is_no_loss(tmp_path):
     with BagWriter(tmp_path / 'in') as writer:
         writer.add_topic('/packets', 'vendor_msgs/msg/Packet')

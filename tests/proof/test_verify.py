@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from samples.images import Stamp, image, rows_of
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
+from anonymizer_node.proof.topics import defined_twice, types_in
 from anonymizer_node.proof.verify import verify_bag
 
 CLOUD = 'sensor_msgs/msg/PointCloud2'
@@ -493,3 +495,22 @@ def test_empty_bags_have_nothing_to_show(tmp_path):
     verdict = verify_bag(source, target)
     assert {'on-record', 'left-out-named'} <= set(verdict.failed())
     assert verdict.check('obscured').state == 'empty'
+
+
+UNIT = '=' * 80 + '\nMSG: vendor_msgs/Unit\n'
+
+
+@pytest.mark.parametrize(
+    ('second', 'differs'),
+    [('uint32 id  # As before.\n', ''), ('uint32 id\nuint8[] pixels\n', 'vendor_msgs/Unit')],
+)
+def test_a_type_that_the_bag_defines_in_two_ways_is_noticed(second, differs):
+    reader = SimpleNamespace(
+        definitions=(
+            ('vendor_msgs/msg/A', f'string words\nUnit[] units\n{UNIT}uint32 id\n'),
+            ('vendor_msgs/msg/B', f'vendor_msgs/Unit unit\n{UNIT}{second}'),
+            ('vendor_msgs/msg/C', 'string words\n'),
+        )
+    )
+    assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/A')) == differs
+    assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/C')) == ''

@@ -202,7 +202,9 @@ def why_image_bearing(msgtype: str, reader: BagReader) -> str:
         return ''
     leaves = reader.leaves(msgtype)
     if leaves is None:
-        return 'its message definition is not in the bag, so it may hold images'
+        return (
+            'the bag holds no message definition of it, or two that differ, so it may hold images'
+        )
     for leaf in leaves:
         if msgtype == POINT_CLOUD and leaf.path == 'data':
             continue
