@@ -31,6 +31,7 @@ from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats.bags import BagReader, BagWriter
 from anonymizer_node.offline import bag as job
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
+from anonymizer_node.proof.topics import picture_in_cloud, picture_in_old_cloud
 
 SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
 HEIGHT, WIDTH = 48, 64
@@ -484,6 +485,13 @@ def cloud_bag(path, *clouds):
         ((('x', 'y', 'z', 'rgb'), 1), False),
         ((('x', 'y', 'z', 'rgba'), 4), False),
         ((('r', 'g', 'b'), 4), False),
+        ((('x', 'y', 'z', 'red', 'green', 'blue'), 1), False),
+        ((('x', 'y', 'z', 'color'), 1), False),
+        ((('x', 'y', 'z', 'signal_photons'), 4), False),
+        ((('x', 'y', 'z', 'i'), 4), False),
+        ((('x', 'y', 'z', 'intensity', 'ring', 'time'), 1), True),
+        ((('x', 'y', 'z', 'intensity', 'tag', 'line', 'timestamp'), 1), True),
+        ((('x', 'y', 'z', 'range', 'ring', 't'), 4), True),
         (b'\0\1\0\0\xff\xff', False),
     ],
 )
@@ -499,6 +507,62 @@ def test_a_cloud_that_shows_a_picture_is_dropped_unless_its_owner_vouches(tmp_pa
     asked = SETTINGS.changed(topic_actions=('/points=copy',))
     assert anonymize_bag(source, tmp_path / 'asked', asked, [FakeDetector()]).clean
     assert read_bag(tmp_path / 'asked') == read_bag(source)
+
+
+def odd_cloud(gap=b'', behind=b'', row_step=0, count=1):
+    """Two rows of two points with x alone, and what no field declares."""
+
+    def made(types):
+        field = types['sensor_msgs/msg/PointField']('x', 0, 7, count)
+        point = [bytes(4) + (gap[i:] + gap[:i] if behind == b'turned' else gap) for i in range(4)]
+        data = b''.join(point) + (b'' if behind == b'turned' else behind)
+        step = 4 + len(gap)
+        header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
+        array = np.frombuffer(data, np.uint8)
+        return types[CLOUD](header, 2, 2, [field], False, step, row_step or 2 * step, array, True)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ('made', 'said'),
+    [
+        (odd_cloud(), ''),
+        (odd_cloud(gap=b'\0\0\x80\x3f'), ''),  # As PCL aligns them.
+        (odd_cloud(gap=b'abcd', behind=b'turned'), 'that no field declares'),
+        (odd_cloud(behind=b'picture!'), '24 bytes'),
+        (odd_cloud(row_step=12), '16 bytes'),
+        (odd_cloud(count=1000), "'x'"),
+    ],
+)
+def test_bytes_of_a_cloud_that_no_field_declares_are_no_place_for_a_picture(tmp_path, made, said):
+    with BagWriter(tmp_path / 'in') as writer:
+        cloud = made(writer.types.types)
+        topic = writer.add_topic('/points', CLOUD)
+        writer.write(topic, 1, writer.encode(CLOUD, cloud))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    topic = report.topics['/points']
+    assert topic.statuses == {'dropped' if said else 'copied': 1}
+    assert said in topic.reasons.get('colour_cloud', '')
+    assert bool(picture_in_cloud(cloud)) == bool(said)  # The proof's own look.
+
+
+@pytest.mark.parametrize(
+    ('name', 'count', 'copied'), [('intensity', 3, True), ('rgb', 3, False), ('t', 9, False)]
+)
+def test_a_cloud_of_the_old_type_is_looked_at_too(tmp_path, name, count, copied):
+    msgtype = 'sensor_msgs/msg/PointCloud'
+    with BagWriter(tmp_path / 'in') as writer:
+        types = writer.types.types
+        header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
+        point = types['geometry_msgs/msg/Point32'](0.0, 0.0, 1.0)
+        channel = types['sensor_msgs/msg/ChannelFloat32'](name, np.zeros(count, np.float32))
+        cloud = types[msgtype](header, [point] * 3, [channel])
+        topic = writer.add_topic('/points', msgtype)
+        writer.write(topic, 1, writer.encode(msgtype, cloud))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/points'].statuses == {'copied' if copied else 'dropped': 1}
+    assert bool(picture_in_old_cloud(cloud)) != copied
 
 
 # --- What is written about it

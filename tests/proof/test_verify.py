@@ -406,7 +406,7 @@ def test_point_cloud_in_colour_copied_unasked(twins):
     with_cloud(twins, ['x', 'rgb'])
     verdict = twins.verdict()
     assert verdict.failed() == ['no-picture-copied']
-    assert 'in colour (rgb)' in verdict.check('no-picture-copied').failures[0].what
+    assert 'the fields rgb' in verdict.check('no-picture-copied').failures[0].what
 
 
 def test_point_cloud_without_colour_and_one_that_was_asked_for(twins):

@@ -11,6 +11,7 @@ from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
 from anonymizer_node.formats.bags import LEAST_PICTURE, BagReader, Leaf, Place, Topic
 from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.formats.image_codecs import CODECS
+from anonymizer_node.offline.clouds import OLD_POINT_CLOUD, POINT_CLOUD
 
 NO_PICTURE_TYPES = frozenset(
     {
@@ -29,9 +30,6 @@ SHAPELESS_TYPES = frozenset(
     for base in ('Byte', 'Float32', 'Float64', 'Int8', 'Int16', 'Int32', 'Int64')
 ) | frozenset(f'std_msgs/msg/UInt{bits}MultiArray' for bits in (8, 16, 32, 64))
 """Containers for numbers of any meaning, pixels among them."""
-
-POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
-"""Copied message by message: see `offline.clouds`."""
 
 _PAYLOAD_BASES = frozenset({'uint8', 'int8', 'byte', 'char', 'octet', 'uint16'})
 
@@ -186,7 +184,7 @@ def _planned(
             return TopicPlan(topic, 'drop', 'images, and not among input_topics')
         inside = ', '.join(f'{place.msgtype} in {str(place)!r}' for place in places if place.path)
         return TopicPlan(topic, 'anonymize', inside or 'images', False, places)
-    if topic.msgtype == POINT_CLOUD:
+    if topic.msgtype in (POINT_CLOUD, OLD_POINT_CLOUD):
         return TopicPlan(topic, 'copy', 'point clouds without colour')
     return TopicPlan(topic, 'copy', 'holds no image')
 

@@ -19,7 +19,7 @@ from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
-from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, readable
+from anonymizer_node.offline.plan import TopicPlan, readable
 from anonymizer_node.offline.records import Record, digest_of
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
@@ -176,7 +176,8 @@ class Redacting:
             return self._followed(message, work.twin or Twin(planned.twin))
         if not is_judged(planned):
             why = ''
-            if message.topic.msgtype == POINT_CLOUD and not planned.asked:
+            clouded = message.topic.msgtype in (clouds.POINT_CLOUD, clouds.OLD_POINT_CLOUD)
+            if clouded and not planned.asked:
                 why = clouds.why_picture(self._reader, message)
             if why:
                 return Done(message, None, Outcome('dropped', cause=clouds.CAUSE, reason=why))

@@ -12,7 +12,15 @@ from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.proof.verdict import Failure
 
 POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
-COLOUR_FIELDS = ('rgb', 'rgba', 'bgr', 'bgra')
+OLD_POINT_CLOUD = 'sensor_msgs/msg/PointCloud'
+PLAIN_FIELD = re.compile(
+    r'[xyzt]|range|distance|depth|azimuth|elevation|n(ormal_)?[xyz]|curvature|ring|channel|line'
+    r'|laser_id|row|column|return_type|tag|time|time_?stamp|time_offset|offset_time|stamp'
+    r'|velocity|radial_velocity|doppler|rcs|snr'
+)
+"""Names of fields that say where, when and by what a point was measured."""
+GREY_FIELD = re.compile(r'intensit(y|ies)|reflectivity|ambient|signal|near_ir')
+"""Names of fields that make a picture of points in rows."""
 _SHOWS_PICTURES = re.compile(r'image|video|ffmpeg|theora|disparity', re.IGNORECASE)
 _SHOWS_NONE = re.compile(r'imagemarker|imageannotation|camerainfo|regionofinterest', re.IGNORECASE)
 _PICTURE_FILE = re.compile(
@@ -21,6 +29,9 @@ _PICTURE_FILE = re.compile(
     re.DOTALL,
 )
 
+
+_WIDTHS = (1, 1, 2, 2, 4, 4, 4, 8)
+"""Bytes of a point field of datatype 1, 2 and so on."""
 
 Kind = tuple[str, str]
 """A topic's name and message type: publishers of two types may share a name."""
@@ -43,13 +54,39 @@ def labels(kinds: Iterable[Kind]) -> dict[Kind, str]:
     return found
 
 
-def colours_in(cloud: Any) -> str:
-    """The colour fields of a point cloud, of which a picture can be made, or ''."""
-    names = {field.name.lower(): field.name for field in cloud.fields}
-    colours = [name for name in names if name in COLOUR_FIELDS]
-    if {'r', 'g', 'b'} <= names.keys():
-        colours += ['r', 'g', 'b']
-    return ', '.join(names[name] for name in colours)
+def picture_in_cloud(cloud: Any) -> str:
+    """What in a sensor_msgs/msg/PointCloud2 may be a picture, in words, or ''."""
+    grey = '' if cloud.height > 1 else GREY_FIELD.pattern
+    odd = [item.name for item in cloud.fields if not _plain(item.name, grey) or item.count > 1]
+    if odd:
+        return f'the fields {", ".join(odd)}'
+    points, step = cloud.height * cloud.width, cloud.point_step
+    data = bytes(cloud.data)
+    if not data:
+        return ''
+    if len(data) != points * step or (
+        cloud.height > 1 and cloud.row_step * cloud.height != len(data)
+    ):
+        return 'bytes that belong to no point'
+    spans = [(item.offset, item.offset + _WIDTHS[item.datatype - 1]) for item in cloud.fields]
+    for at in range(step):
+        if not any(start <= at < end for start, end in spans) and len(set(data[at::step])) > 1:
+            return 'bytes that belong to no field'
+    return ''
+
+
+def picture_in_old_cloud(cloud: Any) -> str:
+    """What in a sensor_msgs/msg/PointCloud may be a picture, in words, or ''."""
+    for item in cloud.channels:
+        plain = _plain(item.name, GREY_FIELD.pattern)
+        if not plain or len(item.values) not in (0, len(cloud.points)):
+            return f'the channel {item.name}'
+    return ''
+
+
+def _plain(name: str, more: str) -> bool:
+    known = PLAIN_FIELD.fullmatch(name.lower())
+    return bool(known or (more and re.fullmatch(more, name.lower())))
 
 
 def change_of(before: list[Topic], after: list[Topic]) -> Failure | None:
@@ -141,13 +178,15 @@ def picture_file_in(data: bytes) -> str:
 
 def shown_in(reader: BagReader, message: BagMessage) -> str:
     """The picture in a message that was copied unread, in words, or ''."""
-    if message.topic.msgtype == POINT_CLOUD:
+    msgtype = message.topic.msgtype
+    look = {POINT_CLOUD: picture_in_cloud, OLD_POINT_CLOUD: picture_in_old_cloud}.get(msgtype)
+    if look is not None:
         try:
-            colours = colours_in(reader.decode(POINT_CLOUD, message.data))
-        except FrameError:
+            found = look(reader.decode(msgtype, message.data))
+        except (FrameError, AttributeError, IndexError):
             return 'a point cloud that can not be read'
-        return f'a point cloud in colour ({colours})' if colours else ''
-    if defined_twice(reader.definitions, types_in(reader, message.topic.msgtype)):
+        return f'a point cloud with {found}, which may be a picture' if found else ''
+    if defined_twice(reader.definitions, types_in(reader, msgtype)):
         return 'something of a type that the bag defines twice, in two ways'
     picture = picture_file_in(bytes(message.data))
     return f'a {picture} file' if picture else ''
