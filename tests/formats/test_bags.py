@@ -312,7 +312,7 @@ def test_arrays_within_arrays_count_as_all_of_them_together(tmp_path):
             writer.add_topic(f'/{name}', f'vendor_msgs/msg/{name}', definition=text)
     with BagReader(tmp_path / 'bag') as reader:
         found = [[leaf.most for leaf in reader.leaves(f'vendor_msgs/msg/{n}')] for n in 'ABC']
-    assert found == [[192, 1], [0, 1], [64, 1]]
+    assert found == [[192, 3], [0, 0], [64, 1]]
 
 
 def test_a_type_that_holds_itself_is_unknown(tmp_path):

@@ -121,7 +121,7 @@ def leaves_of(
         if kind == Nodetype.NAME:
             yield from leaves_of(description, fields, f'{path}.', within, times * most)
         else:
-            yield Leaf(path, description[0], times * most if many else 1, within)
+            yield Leaf(path, description[0], times * most, within, not many)
 
 
 def places_of(

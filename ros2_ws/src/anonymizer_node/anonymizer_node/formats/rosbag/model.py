@@ -124,15 +124,17 @@ class Leaf(NamedTuple):
     Attributes:
         path: Such as 'image.data'.
         base: Such as 'uint8' or 'string'.
-        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. An
-            array within arrays of messages counts as all of them together.
+        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. One
+            within arrays of messages counts as all of them together.
         within: The message types around it, outermost first.
+        single: Whether it is no array by itself, though it may be within arrays of messages.
     """
 
     path: str
     base: str
     most: int
     within: tuple[str, ...]
+    single: bool = False
 
 
 class Place(NamedTuple):
