@@ -8,7 +8,7 @@ from anonymizer_node.formats.rosbag.found import is_recording, recordings_in
 from anonymizer_node.formats.rosbag.message_types import MessageTypes
 from anonymizer_node.formats.rosbag.model import (
     COMPRESSIONS,
-    LEAST_PICTURE,
+    MOST_WORDS,
     STORAGES,
     UNKNOWN_HASH,
     Attachment,
@@ -20,13 +20,14 @@ from anonymizer_node.formats.rosbag.model import (
     Topic,
     innocent,
     qos_profile,
+    size_of_words,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
 from anonymizer_node.formats.rosbag.writer import BagWriter
 
 __all__ = [
     'COMPRESSIONS',
-    'LEAST_PICTURE',
+    'MOST_WORDS',
     'STORAGES',
     'UNKNOWN_HASH',
     'Attachment',
@@ -43,4 +44,5 @@ __all__ = [
     'is_recording',
     'qos_profile',
     'recordings_in',
+    'size_of_words',
 ]
