@@ -1,6 +1,8 @@
 """The job over a bag, from end to end, with a detector that sees what is bright."""
 
+import base64
 import json
+import re
 
 import numpy as np
 import pytest
@@ -563,6 +565,56 @@ def test_a_cloud_of_the_old_type_is_looked_at_too(tmp_path, name, count, copied)
     report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
     assert report.topics['/points'].statuses == {'copied' if copied else 'dropped': 1}
     assert bool(picture_in_old_cloud(cloud)) != copied
+
+
+# --- Messages that their type says nothing of
+
+PHOTO = base64.b64encode(compressed(scene(), 'jpeg').data.tobytes()).decode()
+TEXTS = {
+    'words': ('It stands still. ' * 500, ''),
+    'robot description': ('<link name="base_link"><visual/></link>\n' * 500, ''),
+    'names': ('\n'.join(f'/robot/joint_{i}' for i in range(500)), ''),
+    'base64': (PHOTO, 'coded_text'),
+    'data URL': (f'{{"image": "data:image/jpeg;base64,{PHOTO}"}}', 'coded_text'),
+    'base64 in lines': ('\n'.join(re.findall('.{76}', PHOTO)), 'coded_text'),
+    'hexadecimal': (scene().tobytes()[:400].hex(), 'coded_text'),
+    'dark pixels': ('\1\2\3\4' * 100, 'coded_text'),
+}
+
+
+@pytest.mark.parametrize('name', TEXTS)
+def test_a_picture_in_words_is_left_out_and_named(tmp_path, name):
+    text, cause = TEXTS[name]
+    report = run(tmp_path, [Entry('/log', STRING, text, 1), Entry('/log', STRING, 'so', 2)])
+    topic = report.topics['/log']
+    assert topic.causes == ({cause: 1} if cause else {})
+    assert len(read_bag(tmp_path / 'out')['/log']) == (1 if cause else 2)
+    asked = SETTINGS.changed(topic_actions=('/log=copy',))
+    assert anonymize_bag(tmp_path / 'in', tmp_path / 'asked', asked, [FakeDetector()]).clean
+
+
+def test_a_picture_in_rows_of_words_is_left_out_and_named(tmp_path):
+    with BagWriter(tmp_path / 'in') as writer:
+        topic = writer.add_topic('/rows', 'vendor_msgs/msg/Rows', definition='string[] rows\n')
+        rows = [row.encode() + b'\0' for row in re.findall('.{99}', PHOTO)]
+        data = b'\0\1\0\0' + len(rows).to_bytes(4, 'little')
+        writer.write(topic, 1, data + b''.join(len(r).to_bytes(4, 'little') + r for r in rows))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/rows'].causes == {'coded_text': 1}
+
+
+def test_a_picture_behind_a_message_is_left_out_and_named(tmp_path):
+    with BagWriter(tmp_path / 'in') as writer:
+        topic = writer.add_topic('/log', STRING)
+        empty = writer.add_topic('/empty', 'std_msgs/msg/Empty')
+        plain = b'\0\1\0\0\2\0\0\0x\0'
+        for index, data in enumerate((plain, plain + b'\0\0', plain + scene().tobytes())):
+            writer.write(topic, index, data)
+        writer.write(empty, 9, b'\0\1\0\0\0')
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/log'].statuses == {'copied': 2, 'dropped': 1}
+    assert report.topics['/log'].causes == {'unreadable': 1}
+    assert report.topics['/empty'].statuses == {'copied': 1}
 
 
 # --- What is written about it
