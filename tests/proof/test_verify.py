@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from types import SimpleNamespace
 
@@ -514,3 +515,15 @@ def test_a_type_that_the_bag_defines_in_two_ways_is_noticed(second, differs):
     )
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/A')) == differs
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/C')) == ''
+
+
+def test_a_picture_in_base64_copied_unasked(twins):
+    picture = cv2.imencode('.jpg', np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    entry = Entry('/words', STRING, base64.encodebytes(picture).decode(), 206_000_000_000)
+    twins.before.append(entry)
+    twins.after.append(entry)
+    said = {**twins.summary['topics']['/chatter'], 'type': STRING, 'count': 1, 'copied': 1}
+    twins.summary['topics']['/words'] = said
+    verdict = twins.verdict()
+    assert verdict.failed() == ['no-picture-copied']
+    assert 'in base64' in verdict.check('no-picture-copied').failures[0].what

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
@@ -55,12 +51,16 @@ def refusal_of(reader: BagReader, message: BagMessage) -> Refusal | None:
     return None
 
 
-def _words(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _words(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, np.ndarray):
-        for field in dataclasses.fields(value):
-            yield from _words(getattr(value, field.name))
+def _words(message: Any) -> list[str]:
+    """Every string in a message, in its order."""
+    found: list[str] = []
+    waiting = [message]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, list):
+            waiting.extend(reversed(value))
+        elif hasattr(value, '__dict__'):  # A message; numbers and arrays of them have none.
+            waiting.extend(reversed(vars(value).values()))
+    return found

@@ -30,6 +30,7 @@ _PICTURE_FILE = re.compile(
 )
 
 
+_PICTURE_IN_BASE64 = re.compile(rb'(?:/9j/|iVBORw0KGgo)(?:[A-Za-z0-9+/]\s*){300}')
 _WIDTHS = (1, 1, 2, 2, 4, 4, 4, 8)
 """Bytes of a point field of datatype 1, 2 and so on."""
 
@@ -189,4 +190,6 @@ def shown_in(reader: BagReader, message: BagMessage) -> str:
     if defined_twice(reader.definitions, types_in(reader, msgtype)):
         return 'something of a type that the bag defines twice, in two ways'
     picture = picture_file_in(bytes(message.data))
+    if not picture and _PICTURE_IN_BASE64.search(bytes(message.data)):
+        return 'a picture file in base64'
     return f'a {picture} file' if picture else ''
