@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
@@ -30,7 +31,7 @@ from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError, DetectorError, InputError, ModelError
 from anonymizer_node.core.redaction import REDACTORS
-from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.bags import BagReader, BagWriter, Packing
 from anonymizer_node.offline import bag as job
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
 from anonymizer_node.proof.topics import picture_in_cloud, picture_in_old_cloud
@@ -860,3 +861,22 @@ def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):
 
     monkeypatch.setattr(job.BagReport, 'as_dict', fail)
     refused(tmp_path, TypeError)
+
+
+def test_a_file_that_defines_a_type_in_another_way_than_those_before_it_is_refused(tmp_path):
+    """Compressed files are unpacked one by one: the last is met when its messages are read."""
+    msgtype = 'vendor_msgs/msg/Frame'
+    for name, text in (('a', 'uint32 id\n'), ('b', 'uint32 id\nuint8[] pixels\n')):
+        with BagWriter(tmp_path / name, packing=Packing('mcap', 'file')) as writer:
+            topic = writer.add_topic('/frame', msgtype, definition=text)
+            writer.write(topic, 1, b'\0\1\0\0\1\0\0\0' + b'\0\0\0\0' * (name == 'b'))
+    (file,) = (tmp_path / 'b').glob('*.zstd')
+    file.rename(tmp_path / 'a' / file.name)
+    described = yaml.safe_load((tmp_path / 'a' / 'metadata.yaml').read_text())
+    whole = described['rosbag2_bagfile_information']
+    whole['relative_file_paths'].append(file.name)
+    whole['files'].append({**whole['files'][0], 'path': file.name})
+    (tmp_path / 'a' / 'metadata.yaml').write_text(yaml.safe_dump(described))
+    with pytest.raises(InputError, match='another definition'):
+        anonymize_bag(tmp_path / 'a', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert not (tmp_path / 'out').exists()
