@@ -1,7 +1,7 @@
 """Recordings, read and written as raw messages. What is behind it is in `formats.rosbag`.
 
 Copying a message means copying its serialised bytes; only messages that a codec edits are ever
-deserialised.
+serialised anew.
 """
 
 from anonymizer_node.formats.rosbag.found import is_recording, recordings_in
