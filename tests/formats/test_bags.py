@@ -219,10 +219,44 @@ def test_an_image_topic_without_definition_is_read_as_images_are(tmp_path):
         assert reader.decode(IMAGE, found.data).data.tobytes() == bytes(message.data)
 
 
-def test_two_definitions_of_one_type_are_no_trouble():
+def test_a_definition_beside_a_blank_one_is_the_one_that_counts():
     """A bag merged from two: one recorder knew the type, the other didn't."""
-    store = typestore_of([(OWN, ''), (OWN, 'uint8[] data\n'), (OWN, '  \n'), (OWN, 'uint8[')])
+    store = typestore_of([(OWN, ''), (OWN, 'uint8[] data\n'), (OWN, '  \n')])
     assert [name for name, _ in store.fielddefs[OWN][1]] == ['data']
+
+
+UNIT = '=' * 80 + '\nMSG: vendor_msgs/Unit\n'
+DISPUTED = {
+    'two texts': [(OWN, 'uint32 id\n'), (OWN, 'uint32 id\nuint8[] pixels\n')],
+    'one can not be parsed': [(OWN, 'uint32 id\n'), (OWN, 'uint8[')],
+    'a dependency': [
+        (OWN, f'vendor_msgs/Unit unit\n{UNIT}uint32 id\n'),
+        ('vendor_msgs/msg/Other', f'vendor_msgs/Unit unit\n{UNIT}uint8[] pixels\n'),
+    ],
+    'a dependency twice in one text': [
+        (OWN, f'vendor_msgs/Unit unit\n{UNIT}uint8[] pixels\n{UNIT}uint32 id\n')
+    ],
+    'a dependency that is usual': [
+        (OWN, 'std_msgs/String text\n'),
+        (STRING, 'string data\n'),
+        (STRING, 'uint8[] data\n'),
+    ],
+}
+
+
+@pytest.mark.parametrize('name', DISPUTED)
+def test_a_type_with_two_definitions_is_unknown_and_so_is_what_holds_it(name):
+    for definitions in (DISPUTED[name], DISPUTED[name][::-1]):
+        reader = BagReader('nowhere')
+        reader.types = typestore_of(definitions)
+        assert reader.leaves(OWN) is None
+        assert reader.leaves('sensor_msgs/msg/Imu')
+
+
+def test_two_definitions_with_the_same_fields_are_no_trouble():
+    texts = ('uint8 A=1\nuint32 id  # What.\n', 'uint32 id\n')
+    store = typestore_of([(OWN, text) for text in texts])
+    assert [name for name, _ in store.fielddefs[OWN][1]] == ['id']
 
 
 def test_the_bag_s_own_definition_is_the_one_that_counts(tmp_path):
@@ -278,7 +312,7 @@ def test_arrays_within_arrays_count_as_all_of_them_together(tmp_path):
             writer.add_topic(f'/{name}', f'vendor_msgs/msg/{name}', definition=text)
     with BagReader(tmp_path / 'bag') as reader:
         found = [[leaf.most for leaf in reader.leaves(f'vendor_msgs/msg/{n}')] for n in 'ABC']
-    assert found == [[192, 1], [0, 1], [64, 1]]
+    assert found == [[192, 3], [0, 0], [64, 1]]
 
 
 def test_a_type_that_holds_itself_is_unknown(tmp_path):

@@ -1,9 +1,12 @@
 """The job over a bag, from end to end, with a detector that sees what is bright."""
 
+import base64
 import json
+import re
 
 import numpy as np
 import pytest
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
@@ -28,9 +31,10 @@ from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError, DetectorError, InputError, ModelError
 from anonymizer_node.core.redaction import REDACTORS
-from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.bags import BagReader, BagWriter, Packing
 from anonymizer_node.offline import bag as job
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
+from anonymizer_node.proof.topics import picture_in_cloud, picture_in_old_cloud
 
 SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
 HEIGHT, WIDTH = 48, 64
@@ -399,6 +403,24 @@ def test_a_copied_bag_does_not_turn_an_unknown_type_into_an_innocent_one(tmp_pat
     assert report.topics['/secret'].action == 'drop'
 
 
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_type_that_the_bag_defines_twice_lets_no_picture_out(tmp_path, storage):
+    """By one of the definitions its bytes are no picture, but by the other one they are."""
+    msgtype, start = 'vendor_msgs/msg/Frame', b'\0\1\0\0\1\0\0\0'
+    pixels = scene().tobytes()
+    with BagWriter(tmp_path / 'in', storage) as writer:
+        old = writer.add_topic('/old', msgtype, definition='uint32 id\n')
+        new = writer.add_topic('/new', msgtype, definition='uint32 id\nuint8[] pixels\n')
+        writer.write(old, 1, start)
+        writer.write(new, 2, start + len(pixels).to_bytes(4, 'little') + pixels)
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert not report.clean
+    for name in ('/old', '/new'):
+        assert report.topics[name].statuses == {'dropped': 1}
+        assert 'two that differ' in report.topics[name].reason
+    assert read_bag(tmp_path / 'out') == {}
+
+
 def test_a_topic_left_out_that_has_no_messages_is_no_loss(tmp_path):
     with BagWriter(tmp_path / 'in') as writer:
         writer.add_topic('/packets', 'vendor_msgs/msg/Packet')
@@ -466,6 +488,13 @@ def cloud_bag(path, *clouds):
         ((('x', 'y', 'z', 'rgb'), 1), False),
         ((('x', 'y', 'z', 'rgba'), 4), False),
         ((('r', 'g', 'b'), 4), False),
+        ((('x', 'y', 'z', 'red', 'green', 'blue'), 1), False),
+        ((('x', 'y', 'z', 'color'), 1), False),
+        ((('x', 'y', 'z', 'signal_photons'), 4), False),
+        ((('x', 'y', 'z', 'i'), 4), False),
+        ((('x', 'y', 'z', 'intensity', 'ring', 'time'), 1), True),
+        ((('x', 'y', 'z', 'intensity', 'tag', 'line', 'timestamp'), 1), True),
+        ((('x', 'y', 'z', 'range', 'ring', 't'), 4), True),
         (b'\0\1\0\0\xff\xff', False),
     ],
 )
@@ -481,6 +510,112 @@ def test_a_cloud_that_shows_a_picture_is_dropped_unless_its_owner_vouches(tmp_pa
     asked = SETTINGS.changed(topic_actions=('/points=copy',))
     assert anonymize_bag(source, tmp_path / 'asked', asked, [FakeDetector()]).clean
     assert read_bag(tmp_path / 'asked') == read_bag(source)
+
+
+def odd_cloud(gap=b'', behind=b'', row_step=0, count=1):
+    """Two rows of two points with x alone, and what no field declares."""
+
+    def made(types):
+        field = types['sensor_msgs/msg/PointField']('x', 0, 7, count)
+        point = [bytes(4) + (gap[i:] + gap[:i] if behind == b'turned' else gap) for i in range(4)]
+        data = b''.join(point) + (b'' if behind == b'turned' else behind)
+        step = 4 + len(gap)
+        header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
+        array = np.frombuffer(data, np.uint8)
+        return types[CLOUD](header, 2, 2, [field], False, step, row_step or 2 * step, array, True)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ('made', 'said'),
+    [
+        (odd_cloud(), ''),
+        (odd_cloud(gap=b'\0\0\x80\x3f'), ''),  # As PCL aligns them.
+        (odd_cloud(gap=b'abcd', behind=b'turned'), 'that no field declares'),
+        (odd_cloud(behind=b'picture!'), '24 bytes'),
+        (odd_cloud(row_step=12), '16 bytes'),
+        (odd_cloud(count=1000), "'x'"),
+    ],
+)
+def test_bytes_of_a_cloud_that_no_field_declares_are_no_place_for_a_picture(tmp_path, made, said):
+    with BagWriter(tmp_path / 'in') as writer:
+        cloud = made(writer.types.types)
+        topic = writer.add_topic('/points', CLOUD)
+        writer.write(topic, 1, writer.encode(CLOUD, cloud))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    topic = report.topics['/points']
+    assert topic.statuses == {'dropped' if said else 'copied': 1}
+    assert said in topic.reasons.get('colour_cloud', '')
+    assert bool(picture_in_cloud(cloud)) == bool(said)  # The proof's own look.
+
+
+@pytest.mark.parametrize(
+    ('name', 'count', 'copied'), [('intensity', 3, True), ('rgb', 3, False), ('t', 9, False)]
+)
+def test_a_cloud_of_the_old_type_is_looked_at_too(tmp_path, name, count, copied):
+    msgtype = 'sensor_msgs/msg/PointCloud'
+    with BagWriter(tmp_path / 'in') as writer:
+        types = writer.types.types
+        header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
+        point = types['geometry_msgs/msg/Point32'](0.0, 0.0, 1.0)
+        channel = types['sensor_msgs/msg/ChannelFloat32'](name, np.zeros(count, np.float32))
+        cloud = types[msgtype](header, [point] * 3, [channel])
+        topic = writer.add_topic('/points', msgtype)
+        writer.write(topic, 1, writer.encode(msgtype, cloud))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/points'].statuses == {'copied' if copied else 'dropped': 1}
+    assert bool(picture_in_old_cloud(cloud)) != copied
+
+
+# --- Messages that their type says nothing of
+
+PHOTO = base64.b64encode(compressed(scene(), 'jpeg').data.tobytes()).decode()
+TEXTS = {
+    'words': ('It stands still. ' * 500, ''),
+    'robot description': ('<link name="base_link"><visual/></link>\n' * 500, ''),
+    'names': ('\n'.join(f'/robot/joint_{i}' for i in range(500)), ''),
+    'base64': (PHOTO, 'coded_text'),
+    'data URL': (f'{{"image": "data:image/jpeg;base64,{PHOTO}"}}', 'coded_text'),
+    'base64 in lines': ('\n'.join(re.findall('.{76}', PHOTO)), 'coded_text'),
+    'hexadecimal': (scene().tobytes()[:400].hex(), 'coded_text'),
+    'dark pixels': ('\1\2\3\4' * 100, 'coded_text'),
+}
+
+
+@pytest.mark.parametrize('name', TEXTS)
+def test_a_picture_in_words_is_left_out_and_named(tmp_path, name):
+    text, cause = TEXTS[name]
+    report = run(tmp_path, [Entry('/log', STRING, text, 1), Entry('/log', STRING, 'so', 2)])
+    topic = report.topics['/log']
+    assert topic.causes == ({cause: 1} if cause else {})
+    assert len(read_bag(tmp_path / 'out')['/log']) == (1 if cause else 2)
+    asked = SETTINGS.changed(topic_actions=('/log=copy',))
+    assert anonymize_bag(tmp_path / 'in', tmp_path / 'asked', asked, [FakeDetector()]).clean
+
+
+def test_a_picture_in_rows_of_words_is_left_out_and_named(tmp_path):
+    with BagWriter(tmp_path / 'in') as writer:
+        topic = writer.add_topic('/rows', 'vendor_msgs/msg/Rows', definition='string[] rows\n')
+        rows = [row.encode() + b'\0' for row in re.findall('.{99}', PHOTO)]
+        data = b'\0\1\0\0' + len(rows).to_bytes(4, 'little')
+        writer.write(topic, 1, data + b''.join(len(r).to_bytes(4, 'little') + r for r in rows))
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/rows'].causes == {'coded_text': 1}
+
+
+def test_a_picture_behind_a_message_is_left_out_and_named(tmp_path):
+    with BagWriter(tmp_path / 'in') as writer:
+        topic = writer.add_topic('/log', STRING)
+        empty = writer.add_topic('/empty', 'std_msgs/msg/Empty')
+        plain = b'\0\1\0\0\2\0\0\0x\0'
+        for index, data in enumerate((plain, plain + b'\0\0', plain + scene().tobytes())):
+            writer.write(topic, index, data)
+        writer.write(empty, 9, b'\0\1\0\0\0')
+    report = anonymize_bag(tmp_path / 'in', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert report.topics['/log'].statuses == {'copied': 2, 'dropped': 1}
+    assert report.topics['/log'].causes == {'unreadable': 1}
+    assert report.topics['/empty'].statuses == {'copied': 1}
 
 
 # --- What is written about it
@@ -728,3 +863,22 @@ def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):
 
     monkeypatch.setattr(job.BagReport, 'as_dict', fail)
     refused(tmp_path, TypeError)
+
+
+def test_a_file_that_defines_a_type_in_another_way_than_those_before_it_is_refused(tmp_path):
+    """Compressed files are unpacked one by one: the last is met when its messages are read."""
+    msgtype = 'vendor_msgs/msg/Frame'
+    for name, text in (('a', 'uint32 id\n'), ('b', 'uint32 id\nuint8[] pixels\n')):
+        with BagWriter(tmp_path / name, packing=Packing('mcap', 'file')) as writer:
+            topic = writer.add_topic('/frame', msgtype, definition=text)
+            writer.write(topic, 1, b'\0\1\0\0\1\0\0\0' + b'\0\0\0\0' * (name == 'b'))
+    (file,) = (tmp_path / 'b').glob('*.zstd')
+    file.rename(tmp_path / 'a' / file.name)
+    described = yaml.safe_load((tmp_path / 'a' / 'metadata.yaml').read_text())
+    whole = described['rosbag2_bagfile_information']
+    whole['relative_file_paths'].append(file.name)
+    whole['files'].append({**whole['files'][0], 'path': file.name})
+    (tmp_path / 'a' / 'metadata.yaml').write_text(yaml.safe_dump(described))
+    with pytest.raises(InputError, match='another definition'):
+        anonymize_bag(tmp_path / 'a', tmp_path / 'out', SETTINGS, [FakeDetector()])
+    assert not (tmp_path / 'out').exists()

@@ -135,13 +135,34 @@ def test_what_is_needed_meanwhile_lies_beside_the_target_or_where_it_will_be(tmp
     assert scratch_beside(tmp_path / 'a' / 'b' / 'out') == tmp_path
 
 
+WORDS = {
+    'small': {f'site {i}': 'x' * 190 for i in range(20)},
+    'long': {'site': 'x' * 256},
+    'long key': {'x' * 256: 'site'},
+    'long in bytes': {'site': '\u00e9' * 128},
+    'many': {f'site {i}': 'x' * 190 for i in range(22)},
+    'no words': {'site': ['x' * 100]},
+}
+
+
 def test_custom_data_that_could_be_a_picture_is_left_out_and_named(tmp_path):
-    for name, size in (('small', 4000), ('large', 5000)):
+    for name, values in WORDS.items():
         with BagWriter(tmp_path / name) as writer:
-            writer.set_custom_data({'site': 'x' * size})
+            writer.set_custom_data(values)
         report = anonymize_bag(
             tmp_path / name, tmp_path / f'{name}_out', Settings(), [FakeDetector()]
         )
         with BagReader(tmp_path / f'{name}_out') as reader:
-            assert reader.custom_data == ({'site': 'x' * size} if name == 'small' else {})
+            assert reader.custom_data == (values if name == 'small' else {})
         assert report.clean == (name == 'small')
+
+
+def test_metadata_records_that_are_small_but_many_are_left_out_and_named(tmp_path):
+    records = [(f'part{i}', {'raw': 'A' * 250}) for i in range(50)]
+    source = mcap_file(tmp_path / 'in.mcap', ['a'], metadata=records)
+    report = run(tmp_path, source)
+    with BagReader(tmp_path / 'out') as reader:
+        kept = [item.name for item in reader.metadata_records]
+    assert kept == [f'part{i}' for i in range(15)]
+    assert len(report.losses) == 35
+    assert "'part15'" in report.losses[0]

@@ -50,6 +50,29 @@ INNOCENT = {
     'diagnostic_msgs/msg/DiagnosticArray': None,
     'geometry_msgs/msg/TwistStamped': None,
     'nav_msgs/msg/GridCells': None,
+    'nav_msgs/msg/Path': None,
+    'trajectory_msgs/msg/JointTrajectory': None,
+    'sensor_msgs/msg/MultiEchoLaserScan': None,
+    'sensor_msgs/msg/PointCloud': None,
+    'sensor_msgs/msg/Joy': None,
+    'sensor_msgs/msg/BatteryState': None,
+    'sensor_msgs/msg/NavSatFix': None,
+    'sensor_msgs/msg/Range': None,
+    'geometry_msgs/msg/PoseArray': None,
+    'geometry_msgs/msg/PolygonStamped': None,
+    'geometry_msgs/msg/PoseWithCovarianceStamped': None,
+    'action_msgs/msg/GoalStatusArray': None,
+    'actionlib_msgs/msg/GoalStatusArray': None,
+    'livox_ros_driver2/msg/CustomMsg': 'livox_ros_driver2/CustomPoint[] points\n'
+    + '=' * 80
+    + '\nMSG: livox_ros_driver2/CustomPoint\nuint32 offset_time\nfloat32 x\nfloat32 y\nfloat32 z\n'
+    + 'uint8 reflectivity\nuint8 tag\nuint8 line\n',
+    'shape_msgs/msg/Mesh': None,
+    'statistics_msgs/msg/MetricsMessage': None,
+    'rosgraph_msgs/msg/Clock': None,
+    'vendor_msgs/msg/Objects': 'vendor_msgs/Object[] objects\n'
+    + '=' * 80
+    + '\nMSG: vendor_msgs/Object\nfloat32 x\nfloat32 y\nfloat32 score\nint32 class_id\n',
     'vendor_msgs/msg/Goals': (
         'vendor_msgs/Goal[] goals\n'
         + '=' * 80
@@ -57,8 +80,8 @@ INNOCENT = {
         + '=' * 80
         + '\nMSG: unique_identifier_msgs/UUID\nuint8[16] uuid\n'
     ),
-    'vendor_msgs/msg/Key': 'uint8[16] uuid\nuint8[4095] page\n',
-    'vendor_msgs/msg/Levels': 'float32[] levels\nint8[8] grid\nuint32[<=8] ids\n',
+    'vendor_msgs/msg/Key': 'uint8[16] uuid\nuint8[255] page\n',
+    'vendor_msgs/msg/Levels': 'float32[16] levels\nint8[8] grid\nuint32[<=8] ids\n',
 }
 
 
@@ -137,6 +160,26 @@ SUSPICIOUS = {
         "'data'",
     ),
     'theora without definition': ('theora_image_transport/msg/Packet', '', 'definition'),
+    'thermal, signed': ('vendor_msgs/msg/Picture', 'int16[] thermal', "'thermal'"),
+    'argb': ('vendor_msgs/msg/Picture', 'uint32[] argb', "'argb'"),
+    'argb, signed': ('vendor_msgs/msg/Picture', 'int32[] px', "'px'"),
+    'argb, wide': ('vendor_msgs/msg/Picture', 'uint64[] px', "'px'"),
+    'thermal with fractions': ('vendor_msgs/msg/Picture', 'float32[] thermal', "'thermal'"),
+    'silhouette': ('vendor_msgs/msg/Picture', 'bool[] px', "'px'"),
+    'small': ('vendor_msgs/msg/Picture', 'uint8[256] px', "'px'"),
+    'pixels one by one': (
+        'vendor_msgs/msg/Picture',
+        'vendor_msgs/Px[] px\n' + section('vendor_msgs/Px', 'uint8 v\nuint8 w'),
+        "'px.v'",
+    ),
+    'colours one by one': ('vendor_msgs/msg/Picture', 'std_msgs/ColorRGBA[] px', "'px.r'"),
+    'map of other cells': ('nav_msgs/msg/OccupancyGrid', 'uint8[] data', "'data'"),
+    'map with a picture': ('octomap_msgs/msg/Octomap', 'int8[] data\nuint8[] photo', "'photo'"),
+    'image in an image': (
+        'sensor_msgs/msg/CompressedImage',
+        'std_msgs/Header header\nstring format\nuint8[] data\nsensor_msgs/Image raw\n',
+        "'raw.data'",
+    ),
     'multi array': ('std_msgs/msg/UInt8MultiArray', '', "'data'"),
     'multi array of floats': ('std_msgs/msg/Float32MultiArray', '', 'std_msgs/msg/Float32Multi'),
     'multi array inside': (

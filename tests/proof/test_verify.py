@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from samples.images import Stamp, image, rows_of
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
+from anonymizer_node.proof.topics import defined_twice, types_in
 from anonymizer_node.proof.verify import verify_bag
 
 CLOUD = 'sensor_msgs/msg/PointCloud2'
@@ -404,7 +407,7 @@ def test_point_cloud_in_colour_copied_unasked(twins):
     with_cloud(twins, ['x', 'rgb'])
     verdict = twins.verdict()
     assert verdict.failed() == ['no-picture-copied']
-    assert 'in colour (rgb)' in verdict.check('no-picture-copied').failures[0].what
+    assert 'the fields rgb' in verdict.check('no-picture-copied').failures[0].what
 
 
 def test_point_cloud_without_colour_and_one_that_was_asked_for(twins):
@@ -493,3 +496,34 @@ def test_empty_bags_have_nothing_to_show(tmp_path):
     verdict = verify_bag(source, target)
     assert {'on-record', 'left-out-named'} <= set(verdict.failed())
     assert verdict.check('obscured').state == 'empty'
+
+
+UNIT = '=' * 80 + '\nMSG: vendor_msgs/Unit\n'
+
+
+@pytest.mark.parametrize(
+    ('second', 'differs'),
+    [('uint32 id  # As before.\n', ''), ('uint32 id\nuint8[] pixels\n', 'vendor_msgs/Unit')],
+)
+def test_a_type_that_the_bag_defines_in_two_ways_is_noticed(second, differs):
+    reader = SimpleNamespace(
+        definitions=(
+            ('vendor_msgs/msg/A', f'string words\nUnit[] units\n{UNIT}uint32 id\n'),
+            ('vendor_msgs/msg/B', f'vendor_msgs/Unit unit\n{UNIT}{second}'),
+            ('vendor_msgs/msg/C', 'string words\n'),
+        )
+    )
+    assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/A')) == differs
+    assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/C')) == ''
+
+
+def test_a_picture_in_base64_copied_unasked(twins):
+    picture = cv2.imencode('.jpg', np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    entry = Entry('/words', STRING, base64.encodebytes(picture).decode(), 206_000_000_000)
+    twins.before.append(entry)
+    twins.after.append(entry)
+    said = {**twins.summary['topics']['/chatter'], 'type': STRING, 'count': 1, 'copied': 1}
+    twins.summary['topics']['/words'] = said
+    verdict = twins.verdict()
+    assert verdict.failed() == ['no-picture-copied']
+    assert 'in base64' in verdict.check('no-picture-copied').failures[0].what

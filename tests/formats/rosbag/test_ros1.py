@@ -142,3 +142,17 @@ def test_a_type_without_a_definition_is_left_out_and_named(tmp_path):
     with BagReader(tmp_path / 'in.bag') as reader:
         assert [message.topic.name for message in reader.messages()] == ['/log']
         assert '/odd is left out with its 1 messages' in reader.losses[0]
+
+
+def test_a_type_that_a_bag_defines_in_two_ways_is_left_out_and_named(tmp_path):
+    writer = Writer(tmp_path / 'two.bag')
+    with writer:
+        for topic, text in (('/old', 'uint32 id\n'), ('/new', 'uint32 id\nuint8[] pixels\n')):
+            connection = writer.add_connection(topic, OWN, msgdef=text, md5sum=topic.ljust(32, '0'))
+            writer.write(connection, 1, b'\1\0\0\0\3\0\0\0abc'[: 4 if topic == '/old' else None])
+        types = get_typestore(Stores.ROS1_NOETIC)
+        connection = writer.add_connection('/log', 'std_msgs/msg/String', typestore=types)
+        writer.write(connection, 2, b'\2\0\0\0hi')
+    with BagReader(tmp_path / 'two.bag') as reader:
+        assert [message.topic.name for message in reader.messages()] == ['/log']
+        assert ['/old' in reader.losses[0], '/new' in reader.losses[1]] == [True, True]

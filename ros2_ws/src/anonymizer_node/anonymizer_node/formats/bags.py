@@ -1,7 +1,7 @@
 """Recordings, read and written as raw messages. What is behind it is in `formats.rosbag`.
 
 Copying a message means copying its serialised bytes; only messages that a codec edits are ever
-deserialised.
+serialised anew.
 """
 
 from anonymizer_node.formats.rosbag.found import is_recording, recordings_in
@@ -9,7 +9,7 @@ from anonymizer_node.formats.rosbag.message_types import MessageTypes
 from anonymizer_node.formats.rosbag.metadata import FILE_NAME as METADATA_NAME
 from anonymizer_node.formats.rosbag.model import (
     COMPRESSIONS,
-    LEAST_PICTURE,
+    MOST_WORDS,
     STORAGES,
     UNKNOWN_HASH,
     Attachment,
@@ -21,6 +21,7 @@ from anonymizer_node.formats.rosbag.model import (
     Topic,
     innocent,
     qos_profile,
+    size_of_words,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
 from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep
@@ -28,8 +29,8 @@ from anonymizer_node.formats.rosbag.writer import BagWriter
 
 __all__ = [
     'COMPRESSIONS',
-    'LEAST_PICTURE',
     'METADATA_NAME',
+    'MOST_WORDS',
     'STORAGES',
     'UNKNOWN_HASH',
     'Attachment',
@@ -48,5 +49,6 @@ __all__ = [
     'qos_profile',
     'recordings_in',
     'require_space',
+    'size_of_words',
     'sweep',
 ]

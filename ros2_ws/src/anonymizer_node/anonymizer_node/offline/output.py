@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anonymizer_node.core.errors import ConfigError, InputError
-from anonymizer_node.formats.bags import BagReader, BagWriter, Packing, innocent
+from anonymizer_node.formats.bags import (
+    MOST_WORDS,
+    BagReader,
+    BagWriter,
+    MetadataRecord,
+    Packing,
+    innocent,
+    size_of_words,
+)
 from anonymizer_node.formats.rosbag.staging import sync, sync_tree
 
 ATTACHMENT_ACTIONS = ('drop', 'copy')
@@ -111,8 +119,8 @@ def carry_over(reader: BagReader, writer: BagWriter, output: Output) -> Remarks:
     """Write what lies beside the messages, when these are written, and say what became of it."""
     packing = output.packing(reader)
     if packing.storage == 'mcap':
-        for record in reader.metadata_records:
-            if record.innocent:
+        for record, small in _told_apart(reader):
+            if small:
                 writer.add_record(record)
         if output.attachments == 'copy':
             for attachment in reader.read_attachments():
@@ -124,14 +132,17 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
     """What is to be said of a bag that is packed like that.
 
     An attachment may hold pictures, and none is read: they are left out unless somebody vouches
-    for them. Metadata records are words; one that is large enough for a picture is left out too.
+    for them. Metadata records are words; what is large enough for a picture is left out too.
     """
     remarks = Remarks(list(reader.losses), list(reader.notes))
     placeless = f'{packing.storage} has no place for'
-    for record in reader.metadata_records:
+    for record, small in _told_apart(reader):
         said = f'The metadata record {record.name!r} is left out'
-        if not record.innocent:
-            remarks.losses.append(f'{said}: it is large enough to hold a picture.')
+        if not small:
+            remarks.losses.append(
+                f'{said}: with what else lies beside the messages it is large enough to hold a '
+                'picture.'
+            )
         elif packing.storage != 'mcap':
             remarks.losses.append(f'{said}: {placeless} it.')
     if not innocent(reader.custom_data.items()):
@@ -150,3 +161,15 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
     if reader.packing.storage == 'mcap' and packing.storage != 'mcap':
         remarks.notes.append(f'{placeless} publish times and sequence numbers: they are not kept.')
     return remarks
+
+
+def _told_apart(reader: BagReader) -> list[tuple[MetadataRecord, bool]]:
+    """Metadata records, and whether each is too small for a picture, with those before it."""
+    custom = reader.custom_data.items()
+    whole = size_of_words(custom) if innocent(custom) else 0  # Else it is left out.
+    found = []
+    for record in reader.metadata_records:
+        small = whole + record.size <= MOST_WORDS
+        whole += record.size if small else 0
+        found.append((record, small))
+    return found

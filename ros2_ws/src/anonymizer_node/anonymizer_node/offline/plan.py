@@ -8,21 +8,11 @@ from typing import Any
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
-from anonymizer_node.formats.bags import LEAST_PICTURE, BagReader, Leaf, Place, Topic
+from anonymizer_node.formats.bags import BagReader, Place, Topic
 from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.formats.image_codecs import CODECS
-
-NO_PICTURE_TYPES = frozenset(
-    {
-        'map_msgs/msg/OccupancyGridUpdate',
-        'nav_msgs/msg/OccupancyGrid',
-        'octomap_msgs/msg/Octomap',
-        'rcl_interfaces/msg/ParameterValue',
-        'rmw_dds_common/msg/Gid',
-        'unique_identifier_msgs/msg/UUID',
-    }
-)
-"""Types with a payload of bytes that is known to be no picture, by themselves or inside others."""
+from anonymizer_node.offline.clouds import OLD_POINT_CLOUD, POINT_CLOUD
+from anonymizer_node.offline.payloads import why_picture
 
 SHAPELESS_TYPES = frozenset(
     f'std_msgs/msg/{base}MultiArray'
@@ -30,10 +20,8 @@ SHAPELESS_TYPES = frozenset(
 ) | frozenset(f'std_msgs/msg/UInt{bits}MultiArray' for bits in (8, 16, 32, 64))
 """Containers for numbers of any meaning, pixels among them."""
 
-POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
-"""Copied message by message: see `offline.clouds`."""
-
-_PAYLOAD_BASES = frozenset({'uint8', 'int8', 'byte', 'char', 'octet', 'uint16'})
+_LOOKED_AT = frozenset({(POINT_CLOUD, 'data'), (OLD_POINT_CLOUD, 'channels.values')})
+"""Fields of types whose messages are looked at one by one, see `offline.clouds`."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +102,6 @@ def _following(planned: TopicPlan, twins: dict[str, str]) -> TopicPlan:
             f'follow names {name!r}, which is not anonymised as an image ({planned.reason}); name '
             'image topics that are.'
         )
-    if planned.places:
-        raise ConfigError(
-            f'follow names {name!r}, whose images are inside messages of type '
-            f'{planned.topic.msgtype}; name topics of images.'
-        )
     if name not in twins:
         return planned
     reason = f'images that follow {twins[name]}'
@@ -186,7 +169,7 @@ def _planned(
             return TopicPlan(topic, 'drop', 'images, and not among input_topics')
         inside = ', '.join(f'{place.msgtype} in {str(place)!r}' for place in places if place.path)
         return TopicPlan(topic, 'anonymize', inside or 'images', False, places)
-    if topic.msgtype == POINT_CLOUD:
+    if topic.msgtype in (POINT_CLOUD, OLD_POINT_CLOUD):
         return TopicPlan(topic, 'copy', 'point clouds without colour')
     return TopicPlan(topic, 'copy', 'holds no image')
 
@@ -195,26 +178,18 @@ def why_image_bearing(msgtype: str, reader: BagReader) -> str:
     """Why a message type may hold pictures that nobody reads, or '' if it surely doesn't.
 
     A type is innocent only if its definition is known and holds, but for the images that are
-    anonymised, no array of bytes that could be one. Of a point cloud it can't be told by its type:
-    each of its messages has to be looked at.
+    anonymised, nothing that could be one. Of a point cloud it can't be told by its type: each of
+    its messages has to be looked at.
     """
-    if msgtype in NO_PICTURE_TYPES:
-        return ''
     leaves = reader.leaves(msgtype)
     if leaves is None:
-        return 'its message definition is not in the bag, so it may hold images'
+        return (
+            'the bag holds no message definition of it, or two that differ, so it may hold images'
+        )
+    # Not every image type: one within another is no place that is looked at.
+    judged = {'.'.join((*place.path, 'data')) for place in reader.places(msgtype, IMAGE_FORMS)}
     for leaf in leaves:
-        if msgtype == POINT_CLOUD and leaf.path == 'data':
-            continue
         if leaf.within[-1] in SHAPELESS_TYPES:
             return f'its field {leaf.path!r} is a {leaf.within[-1]}, which may hold an image'
-        if leaf.within[-1] in IMAGE_FORMS and leaf.path.split('.')[-1] == 'data':
-            continue
-        if _may_be_image(leaf):
-            return f'its field {leaf.path!r} is an array of {leaf.base} that may be an image'
-    return ''
-
-
-def _may_be_image(leaf: Leaf) -> bool:
-    payload = leaf.base in _PAYLOAD_BASES and (leaf.most == 0 or leaf.most >= LEAST_PICTURE)
-    return payload and not NO_PICTURE_TYPES.intersection(leaf.within)
+    unread = [leaf for leaf in leaves if leaf.path not in judged]
+    return why_picture([leaf for leaf in unread if (msgtype, leaf.path) not in _LOOKED_AT])

@@ -13,16 +13,16 @@ from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.formats.image_codecs import stamp_ns
-from anonymizer_node.offline import clouds
 from anonymizer_node.offline.in_step import InStep, Step
 from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
-from anonymizer_node.offline.plan import POINT_CLOUD, TopicPlan, readable
+from anonymizer_node.offline.plan import TopicPlan, readable
 from anonymizer_node.offline.records import Record, digest_of
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
+from anonymizer_node.offline.unread import refusal_of
 
 WORKERS = 2
 """Threads that redact."""
@@ -179,11 +179,10 @@ class Redacting:
         if planned.twin:
             return self._followed(message, work.twin or Twin(planned.twin))
         if not is_judged(planned):
-            why = ''
-            if message.topic.msgtype == POINT_CLOUD and not planned.asked:
-                why = clouds.why_picture(self._reader, message)
-            if why:
-                return Done(message, None, Outcome('dropped', cause=clouds.CAUSE, reason=why))
+            refusal = None if planned.asked else refusal_of(self._reader, message)
+            if refusal is not None:
+                outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
+                return Done(message, None, outcome)
             return Done(message, message.data, Outcome('copied'))
         if work.record is None or not is_of(work.record, message, digest_of(message.data)):
             raise _stale(self._source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +12,15 @@ from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.proof.verdict import Failure
 
 POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
-COLOUR_FIELDS = ('rgb', 'rgba', 'bgr', 'bgra')
+OLD_POINT_CLOUD = 'sensor_msgs/msg/PointCloud'
+PLAIN_FIELD = re.compile(
+    r'[xyzt]|range|distance|depth|azimuth|elevation|n(ormal_)?[xyz]|curvature|ring|channel|line'
+    r'|laser_id|row|column|return_type|tag|time|time_?stamp|time_offset|offset_time|stamp'
+    r'|velocity|radial_velocity|doppler|rcs|snr'
+)
+"""Names of fields that say where, when and by what a point was measured."""
+GREY_FIELD = re.compile(r'intensit(y|ies)|reflectivity|ambient|signal|near_ir')
+"""Names of fields that make a picture of points in rows."""
 _SHOWS_PICTURES = re.compile(r'image|video|ffmpeg|theora|disparity', re.IGNORECASE)
 _SHOWS_NONE = re.compile(r'imagemarker|imageannotation|camerainfo|regionofinterest', re.IGNORECASE)
 _PICTURE_FILE = re.compile(
@@ -20,6 +29,10 @@ _PICTURE_FILE = re.compile(
     re.DOTALL,
 )
 
+
+_PICTURE_IN_BASE64 = re.compile(rb'(?:/9j/|iVBORw0KGgo)(?:[A-Za-z0-9+/]\s*){300}')
+_WIDTHS = (1, 1, 2, 2, 4, 4, 4, 8)
+"""Bytes of a point field of datatype 1, 2 and so on."""
 
 Kind = tuple[str, str]
 """A topic's name and message type: publishers of two types may share a name."""
@@ -42,13 +55,39 @@ def labels(kinds: Iterable[Kind]) -> dict[Kind, str]:
     return found
 
 
-def colours_in(cloud: Any) -> str:
-    """The colour fields of a point cloud, of which a picture can be made, or ''."""
-    names = {field.name.lower(): field.name for field in cloud.fields}
-    colours = [name for name in names if name in COLOUR_FIELDS]
-    if {'r', 'g', 'b'} <= names.keys():
-        colours += ['r', 'g', 'b']
-    return ', '.join(names[name] for name in colours)
+def picture_in_cloud(cloud: Any) -> str:
+    """What in a sensor_msgs/msg/PointCloud2 may be a picture, in words, or ''."""
+    grey = '' if cloud.height > 1 else GREY_FIELD.pattern
+    odd = [item.name for item in cloud.fields if not _plain(item.name, grey) or item.count > 1]
+    if odd:
+        return f'the fields {", ".join(odd)}'
+    points, step = cloud.height * cloud.width, cloud.point_step
+    data = bytes(cloud.data)
+    if not data:
+        return ''
+    if len(data) != points * step or (
+        cloud.height > 1 and cloud.row_step * cloud.height != len(data)
+    ):
+        return 'bytes that belong to no point'
+    spans = [(item.offset, item.offset + _WIDTHS[item.datatype - 1]) for item in cloud.fields]
+    for at in range(step):
+        if not any(start <= at < end for start, end in spans) and len(set(data[at::step])) > 1:
+            return 'bytes that belong to no field'
+    return ''
+
+
+def picture_in_old_cloud(cloud: Any) -> str:
+    """What in a sensor_msgs/msg/PointCloud may be a picture, in words, or ''."""
+    for item in cloud.channels:
+        plain = _plain(item.name, GREY_FIELD.pattern)
+        if not plain or len(item.values) not in (0, len(cloud.points)):
+            return f'the channel {item.name}'
+    return ''
+
+
+def _plain(name: str, more: str) -> bool:
+    known = PLAIN_FIELD.fullmatch(name.lower())
+    return bool(known or (more and re.fullmatch(more, name.lower())))
 
 
 def change_of(before: list[Topic], after: list[Topic]) -> Failure | None:
@@ -75,6 +114,61 @@ def may_show_pictures(msgtype: str) -> bool:
     return bool(_SHOWS_PICTURES.search(short)) and not _SHOWS_NONE.search(short)
 
 
+def types_in(reader: BagReader, msgtype: str) -> frozenset[str]:
+    """A message type and all types that its definitions name, as `package/Name`."""
+    texts = _sections(reader.definitions)
+    found: set[str] = set()
+    waiting = [_short(msgtype)]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        package = name.split('/')[0]
+        for lines in texts.get(name, ()):
+            for line in lines:
+                kind = re.sub(r'\[.*', '', line.split(' ')[0])
+                waiting.append(kind if '/' in kind else f'{package}/{kind}')
+                if kind == 'Header':
+                    waiting.append('std_msgs/Header')
+    return frozenset(found)
+
+
+def defined_twice(definitions: tuple[tuple[str, str], ...], types: frozenset[str]) -> str:
+    """The first of some types that definitions give different fields, or ''."""
+    texts = _sections(definitions)
+    return next((name for name in sorted(types) if len(texts.get(name, ())) > 1), '')
+
+
+@functools.lru_cache(maxsize=8)
+def _sections(definitions: tuple[tuple[str, str], ...]) -> dict[str, list[tuple[str, ...]]]:
+    """The fields of each type that the .msg texts define, one entry for each way to."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for msgtype, definition in definitions:
+        if 'module ' in definition or not definition.strip():
+            continue
+        pieces = re.split(r'^=+\nMSG: *(\S+)\s*?\n', definition, flags=re.MULTILINE)
+        for name, text in zip([msgtype, *pieces[1::2]], pieces[::2], strict=True):
+            plain = [re.sub(r'#.*', '', line) for line in text.splitlines()]
+            # Not constants; defaults have no '='.
+            words = [line.split() for line in plain if not re.search(r'(?<!<)=', line)]
+            fields = tuple(f'{item[0]} {item[1]}' for item in words if len(item) > 1)
+            known = found.setdefault(_short(name), [])
+            # Of a field's type not the package, which may be left out.
+            if not any(list(map(_bare, fields)) == list(map(_bare, other)) for other in known):
+                known.append(fields)
+    return found
+
+
+def _short(msgtype: str) -> str:
+    return msgtype.replace('/msg/', '/')
+
+
+def _bare(field: str) -> str:
+    kind, name = field.split(' ')
+    return f'{kind.split("/")[-1]} {name}'
+
+
 def picture_file_in(data: bytes) -> str:
     """The kind of picture file that begins somewhere in a message, or ''."""
     found = _PICTURE_FILE.search(data)
@@ -85,11 +179,17 @@ def picture_file_in(data: bytes) -> str:
 
 def shown_in(reader: BagReader, message: BagMessage) -> str:
     """The picture in a message that was copied unread, in words, or ''."""
-    if message.topic.msgtype == POINT_CLOUD:
+    msgtype = message.topic.msgtype
+    look = {POINT_CLOUD: picture_in_cloud, OLD_POINT_CLOUD: picture_in_old_cloud}.get(msgtype)
+    if look is not None:
         try:
-            colours = colours_in(reader.decode(POINT_CLOUD, message.data))
-        except FrameError:
+            found = look(reader.decode(msgtype, message.data))
+        except (FrameError, AttributeError, IndexError):
             return 'a point cloud that can not be read'
-        return f'a point cloud in colour ({colours})' if colours else ''
+        return f'a point cloud with {found}, which may be a picture' if found else ''
+    if defined_twice(reader.definitions, types_in(reader, msgtype)):
+        return 'something of a type that the bag defines twice, in two ways'
     picture = picture_file_in(bytes(message.data))
+    if not picture and _PICTURE_IN_BASE64.search(bytes(message.data)):
+        return 'a picture file in base64'
     return f'a {picture} file' if picture else ''

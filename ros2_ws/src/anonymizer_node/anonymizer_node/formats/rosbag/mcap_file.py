@@ -63,6 +63,11 @@ class McapFile:
         self.count = sum(topic.count for topic in self.topics)
 
     @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Message types and their texts."""
+        return [(item.msgtype, item.definition) for item in self.topics]
+
+    @property
     def attachments(self) -> list[tuple[str, str, int]]:
         """Name, media type and size of each file in it."""
         return self._attached
@@ -159,9 +164,11 @@ class McapFile:
                 self.first_ns = min(self.first_ns, record.log_time)
                 self.last_ns = max(self.last_ns, record.log_time)
             elif isinstance(record, Channel):
-                channels.setdefault(record.id, record)
+                if channels.setdefault(record.id, record).schema_id != record.schema_id:
+                    raise InputError(f'{self.path.name} names channel {record.id} twice')
             elif isinstance(record, Schema):
-                schemas.setdefault(record.id, record)
+                if schemas.setdefault(record.id, record).data != record.data:
+                    raise InputError(f'{self.path.name} defines schema {record.id} twice')
             elif isinstance(record, Header):
                 _check_profile(record)
             elif isinstance(record, StoredMetadata):

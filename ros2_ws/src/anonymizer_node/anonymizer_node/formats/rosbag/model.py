@@ -27,8 +27,12 @@ COMPRESSIONS = ('none', 'file', 'message', 'lz4', 'zstd')
 UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 """Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
 
-LEAST_PICTURE = 4096
-"""Fewer bytes than these are no picture: 64 x 64 grey pixels."""
+LEAST_PICTURE = 256
+"""Bytes of which a word may be a picture: as a JPEG of a face, small and packed well, needs no more
+than some hundreds."""
+
+MOST_WORDS = 4096
+"""Bytes that all words of a recording may have together: a picture may lie in many of them."""
 
 
 class Topic(NamedTuple):
@@ -108,14 +112,23 @@ class MetadataRecord(NamedTuple):
     values: tuple[tuple[str, str], ...]
 
     @property
-    def innocent(self) -> bool:
-        """Whether it is too small to hold a picture."""
-        return innocent(self.values)
+    def size(self) -> int:
+        """Bytes of its words; see `size_of_words`."""
+        return size_of_words([(self.name, ''), *self.values])
 
 
-def innocent(values: Iterable[tuple[str, str]]) -> bool:
-    """Whether words are too few to be a picture."""
-    return sum(len(key) + len(value) for key, value in values) < LEAST_PICTURE
+def size_of_words(values: Iterable[tuple[object, object]]) -> int:
+    """Bytes of words in all; more than `MOST_WORDS` if one may be a picture, or is no word."""
+    whole = 0
+    for word in (item for pair in values for item in pair):
+        size = len(word.encode('utf-8', 'surrogatepass')) if isinstance(word, str) else MOST_WORDS
+        whole += size if size < LEAST_PICTURE else MOST_WORDS + 1
+    return whole
+
+
+def innocent(values: Iterable[tuple[object, object]]) -> bool:
+    """Whether words are too few, and each of them too short, to be a picture."""
+    return size_of_words(values) <= MOST_WORDS
 
 
 class Leaf(NamedTuple):
@@ -124,15 +137,17 @@ class Leaf(NamedTuple):
     Attributes:
         path: Such as 'image.data'.
         base: Such as 'uint8' or 'string'.
-        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. An
-            array within arrays of messages counts as all of them together.
+        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. One
+            within arrays of messages counts as all of them together.
         within: The message types around it, outermost first.
+        single: Whether it is no array by itself, though it may be within arrays of messages.
     """
 
     path: str
     base: str
     most: int
     within: tuple[str, ...]
+    single: bool = False
 
 
 class Place(NamedTuple):

@@ -45,6 +45,10 @@ class StorageFile(Protocol):
     def attachments(self) -> list[tuple[str, str, int]]:
         """Name, media type and size of each."""
 
+    @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Message types and the texts that define them, every one in it."""
+
     def messages(self) -> Iterator[Stored]:
         """All messages, by time."""
 
@@ -66,6 +70,7 @@ class Parts:
         notes: What is otherwise in them than it was recorded, as sentences.
         attachments: Name, media type and size of each file in the MCAP files.
         metadata_records: Of the MCAP files, but for rosbag2's own.
+        definitions: Message types and their texts, of the files that were looked at.
     """
 
     def __init__(self, path: Path, scratch: Path) -> None:
@@ -77,6 +82,7 @@ class Parts:
         self.notes: list[str] = []
         self.attachments: list[tuple[str, str, int]] = []
         self.metadata_records: list[MetadataRecord] = []
+        self.definitions: list[tuple[str, str]] = []
         self._scratch = scratch
         self._staging: Staging | None = None
         self._parts: dict[int, StorageFile] = {}
@@ -165,6 +171,7 @@ class Parts:
             self._looked_at.add(number)
             self.attachments += part.attachments
             self.metadata_records += part.metadata_records
+            self.definitions += part.definitions
         self._parts[number] = part
         return part
 

@@ -14,7 +14,7 @@ from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.formats.rosbag import found, metadata, zipped
-from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, typestore_of
+from anonymizer_node.formats.rosbag.definitions import leaves_of, own_types, places_of, typestore_of
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
     BagMessage,
@@ -48,6 +48,7 @@ class BagReader:
         duration_ns: From the first to the last.
         count: Messages in all.
         size: Of its files, bytes.
+        definitions: Message types and their texts, every one that was found in its files.
         losses: What of it could not be read, as sentences.
         notes: What is otherwise in it than it was recorded, as sentences.
         attachments: Name, media type and size of each file in its MCAP files.
@@ -77,6 +78,8 @@ class BagReader:
         self.notes = self._files.notes
         self.attachments = self._files.attachments
         self.metadata_records = self._files.metadata_records
+        self.definitions: tuple[tuple[str, str], ...] = ()
+        self._disputed: frozenset[str] = frozenset()
         self._open = False
 
     def __enter__(self) -> BagReader:
@@ -213,7 +216,9 @@ class BagReader:
             told = self._added_up()
         else:
             self._defined(told)
-        self.types = typestore_of({(item.msgtype, item.definition) for item in self.topics})
+        self.definitions = tuple(dict.fromkeys(self._files.definitions))
+        self._disputed = own_types(self.definitions)[1]
+        self.types = typestore_of(self.definitions)
         self.storage, self.version = told.storage, told.version
         self.compression, self.custom_data = told.compression, told.custom_data
         self.ros_distro, self.count = told.ros_distro, told.count
@@ -231,6 +236,7 @@ class BagReader:
 
     def _defined(self, told: metadata.Metadata) -> None:
         """The topics of metadata.yaml, with the definitions that are in the files."""
+        by_topic: dict[tuple[str, str], str] = {}
         definitions: dict[str, str] = {}
         for number, path in enumerate(self._files.paths):
             # To look into a compressed file it has to be unpacked: no more of them than needed.
@@ -239,8 +245,13 @@ class BagReader:
                 for item in self._files.part(number).topics:
                     if item.definition:
                         definitions.setdefault(item.msgtype, item.definition)
+                        by_topic.setdefault((item.name, item.msgtype), item.definition)
         self.topics = tuple(
-            item._replace(definition=definitions.get(item.msgtype, '')) for item in told.topics
+            item._replace(
+                definition=by_topic.get((item.name, item.msgtype))
+                or definitions.get(item.msgtype, '')
+            )
+            for item in told.topics
         )
 
     def _added_up(self) -> metadata.Metadata:
@@ -282,8 +293,12 @@ class BagReader:
         """The channels of a file as topics of the recording.
 
         Raises:
-            InputError: If metadata.yaml doesn't have one that has messages.
+            InputError: If metadata.yaml doesn't have one that has messages, or the file defines a
+                type otherwise than those that were looked at to decide what is done with topics.
         """
+        later = [item for item in part.definitions if item not in self.definitions]
+        if later and own_types([*self.definitions, *later])[1] - self._disputed:
+            raise InputError(f'{part.path.name} has another definition of a type than the others.')
         exact = {_alike(item): item for item in self.topics}
         by_type = {(item.name, item.msgtype): item for item in self.topics}
         topics = {}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rosbags.convert.converter import is_same_wireformat, migrate_bytes
 from rosbags.interfaces import Connection, ConnectionExtRosbag1
@@ -15,6 +13,7 @@ from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typest
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.formats.rosbag import metadata
+from anonymizer_node.formats.rosbag.definitions import own_types
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
     MetadataRecord,
@@ -55,6 +54,11 @@ class Ros1File:
             self.count = sum(topic.count for topic in self.topics)
             if self.count:
                 self.first_ns, self.last_ns = reader.start_time, reader.end_time - 1
+
+    @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Message types and their texts."""
+        return [(item.msgtype, item.definition) for item in self.topics]
 
     def messages(self) -> Iterator[Stored]:
         """All messages by time, converted."""
@@ -109,12 +113,16 @@ class Ros1File:
 def _stores(connections: list[Connection]) -> tuple[Typestore, Typestore]:
     """The types as ROS 1 knows them, by the bag's own definitions, and as ROS 2 does."""
     before = get_typestore(Stores.EMPTY)
-    known: dict[str, Any] = {}
+    texts: list[tuple[str, str]] = []
     for connection in connections:
-        if connection.msgdef.data.strip() or connection.msgtype == 'std_msgs/msg/Empty':
-            with contextlib.suppress(TypesysError):
-                known.update(get_types_from_msg(connection.msgdef.data, connection.msgtype))
-    before.register({**get_typestore(Stores.ROS1_NOETIC).fielddefs, **known})
+        texts.append((connection.msgtype, connection.msgdef.data))
+    known, disputed = own_types(texts)
+    if 'std_msgs/msg/Empty' not in known and 'std_msgs/msg/Empty' not in disputed:
+        known.update(get_types_from_msg('', 'std_msgs/msg/Empty'))
+    usual = get_typestore(Stores.ROS1_NOETIC).fielddefs
+    before.register(
+        {name: fields for name, fields in {**usual, **known}.items() if name not in disputed}
+    )
     after = get_typestore(Stores.LATEST)
     own = {
         name: fields

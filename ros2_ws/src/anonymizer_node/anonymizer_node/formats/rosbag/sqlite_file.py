@@ -48,6 +48,7 @@ class SqliteFile:
         self.path = path
         self.topics: list[Topic] = []
         self.losses: list[str] = []
+        self.definitions: list[tuple[str, str]] = []
         self.told: metadata.Metadata | None = None
         self.chunk_compression = ''
         self.metadata_records: list[MetadataRecord] = []
@@ -138,6 +139,7 @@ class SqliteFile:
                 'SELECT topic_type, encoded_message_definition FROM message_definitions ORDER BY id'
             ):
                 definitions.setdefault(msgtype, text)
+                self.definitions.append((str(msgtype), str(text)))
         if columns['metadata']:
             for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
                 with contextlib.suppress(Exception):  # A copy that can't be read is none.

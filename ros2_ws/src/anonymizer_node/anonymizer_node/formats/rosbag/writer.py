@@ -108,7 +108,7 @@ class BagWriter(MessageTypes):
             reader.expected_bytes,
         )
         if innocent(reader.custom_data.items()):
-            writer._custom_data.update(reader.custom_data)
+            writer.set_custom_data(reader.custom_data)
         return writer
 
     def __enter__(self) -> BagWriter:
