@@ -229,3 +229,18 @@ def test_directories_that_share_their_values_do_not_grow_without_end():
     # 5000 entries of one 256 byte value: a megabyte, were each to get its own.
     entries = struct.pack('<H', 5000) + struct.pack('<HHII', 0x9000, 7, 256, 8) * 5000
     assert kept([Segment(0xE1, b'Exif\0\0II*\0\x08\0\0\0' + entries, 0)]) == b''
+
+
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('tag', [0x0111, 0x0144], ids=['strips', 'tiles'])
+def test_an_uncompressed_thumbnail_in_exif_is_refused(order, tag):
+    head = {'<': b'II*\0', '>': b'MM\0*'}[order]
+    first = struct.pack(order + 'IHHHIHHI', 8, 1, 0x0112, 3, 1, 1, 0, 26)
+    second = struct.pack(order + 'HHHIII', 1, tag, 4, 1, 44, 0)
+    data = with_segments(scene_jpeg(64, 64), segment(0xE1, b'Exif\0\0' + head + first + second))
+    with pytest.raises(FrameError, match='without thumbnails'):
+        jpeg.decode(data, 512)
+    jpeg.decode(redacted(data), 512)
+    harmless = struct.pack(order + 'HHHIII', 1, 0x0103, 3, 1, 1, 0)
+    payload = b'Exif\0\0' + head + first + harmless
+    jpeg.decode(with_segments(scene_jpeg(64, 64), segment(0xE1, payload)), 512)

@@ -382,3 +382,62 @@ def test_an_interlaced_picture_keeps_its_pixels(method):
     outside[3:21, 2:9] = False
     assert np.array_equal(after[outside], pixels[outside])
     assert not np.array_equal(after, pixels)
+
+
+def rows_of(pixels) -> bytes:
+    return b''.join(b'\0' + row[:, ::-1].tobytes() for row in pixels)
+
+
+def test_pictures_concealed_among_the_rows_are_refused():
+    pixels = noise(48, 20)
+    few, rows = rows_of(pixels[:8]), rows_of(pixels)
+    ihdr = (b'IHDR', header(20, 8))
+    end = (b'IEND', b'')
+    plain = built([ihdr, (b'IDAT', zlib.compress(few)), end])
+    assert np.array_equal(png.decode(plain, 64)[0], pixels[:8])
+    packed = zlib.compress(few)
+    split = [ihdr, (b'IDAT', packed[:50]), (b'IDAT', packed[50:]), (b'IDAT', b''), end]
+    assert np.array_equal(png.decode(built(split), 64)[0], pixels[:8])
+    concealed = {
+        'more than': [ihdr, (b'IDAT', zlib.compress(rows)), end],
+        'in two places': [
+            ihdr,
+            (b'IDAT', zlib.compress(few)),
+            (b'tEXt', b'a\0b'),
+            (b'IDAT', zlib.compress(rows)),
+            end,
+        ],
+        'no decoder shows': [ihdr, (b'IDAT', zlib.compress(few) + zlib.compress(rows)), end],
+    }
+    for reason, chunks in concealed.items():
+        with pytest.raises(FrameError, match=reason):
+            png.decode(built(chunks), 64)
+    second = [ihdr, (b'IDAT', zlib.compress(few)), (b'IDAT', zlib.compress(rows)), end]
+    with pytest.raises(FrameError, match='no decoder shows'):
+        png.decode(built(second), 64)
+
+
+def test_what_hides_in_the_chunks_of_a_picture_is_refused():
+    ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
+    for chunks in (
+        [ihdr, rows, (b'IEND', bytes(9000))],
+        [ihdr, (b'PLTE', bytes(9000)), rows, end],
+        [ihdr, (b'PLTE', bytes(9)), (b'PLTE', bytes(9)), rows, end],
+    ):
+        with pytest.raises(FrameError):
+            png.decode(built(chunks), 64)
+
+
+def test_a_picture_in_an_unknown_chunk_is_refused():
+    ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
+    png.decode(built([ihdr, (b'prVt', bytes(512)), rows, end]), 64)
+    for hidden in ([(b'prVt', bytes(513))], [(b'prVt', bytes(300))] * 2):
+        with pytest.raises(FrameError, match='512'):
+            png.decode(built([ihdr, *hidden, rows, end]), 64)
+
+
+def test_an_uncompressed_thumbnail_in_exif_is_refused():
+    tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, 0x111, 4, 1, 32, 0)
+    ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
+    with pytest.raises(FrameError, match='a second picture'):
+        png.decode(built([ihdr, (b'eXIf', tiff + bytes(range(99))), rows, end]), 64)

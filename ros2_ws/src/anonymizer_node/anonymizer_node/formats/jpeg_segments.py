@@ -38,6 +38,9 @@ _ORIENTATION = 0x0112
 _EXIF_POINTER = 0x8769
 _EXIF_POINTERS = (_EXIF_POINTER, 0x8825)
 _OTHER_POINTERS = (0x014A, 0xA005)
+_PIXELS = (0x0111, 0x0144)
+"""Tags of where pixels lie: in strips, in tiles."""
+_MOST_DIRECTORIES = 8
 _VALUE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
@@ -102,6 +105,8 @@ def second_picture_in(segments: Iterable[Segment]) -> str:
     for marker, payload, _ in segments:
         if _begins_picture(payload):
             return f'a picture in the segment {marker:#x}'
+        if payload[:6] == _EXIF and has_uncompressed_thumbnail(payload[6:]):
+            return 'a thumbnail in EXIF'
         if payload[:5] == b'JFXX\0' or (payload[:5] == b'JFIF\0' and len(payload) > 14):
             return 'a thumbnail in JFIF'
         if not (profile and _is_icc(marker, payload)):
@@ -167,6 +172,25 @@ def exif_orientation(tiff: bytes) -> int:
             (value,) = struct.unpack(order + 'H', entry.value[:2])
             return int(value) if 1 <= value <= 8 else 1
     return 1
+
+
+def has_uncompressed_thumbnail(tiff: bytes) -> bool:
+    """Whether EXIF's TIFF tells of pixels in it: those of a compressed thumbnail have a start.
+
+    Every directory of the chain is looked at, as far as it can be read.
+    """
+    order = _ORDERS.get(tiff[:4])
+    seen: set[int] = set()
+    at = struct.unpack_from(order + 'I', tiff, 4)[0] if order and len(tiff) >= 8 else 0
+    while order and at and at not in seen and at + 2 <= len(tiff) and len(seen) < _MOST_DIRECTORIES:
+        seen.add(at)
+        (count,) = struct.unpack_from(order + 'H', tiff, at)
+        behind = at + 2 + 12 * count
+        for entry in range(at + 2, min(behind, len(tiff) - 1), 12):
+            if struct.unpack_from(order + 'H', tiff, entry)[0] in _PIXELS:
+                return True
+        at = struct.unpack_from(order + 'I', tiff, behind)[0] if behind + 4 <= len(tiff) else 0
+    return len(seen) >= _MOST_DIRECTORIES
 
 
 def _begins_picture(payload: bytes) -> bool:

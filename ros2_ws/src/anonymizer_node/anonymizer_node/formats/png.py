@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,10 +23,15 @@ from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
 from anonymizer_node.core.shown import shown
+from anonymizer_node.formats.jpeg_segments import has_uncompressed_thumbnail
+from anonymizer_node.formats.png_rows import SAMPLES, Chunk, check_rows
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MOST_ANCILLARY = 1 << 16
 """What is no picture data may take this much of a file together, unpacked, bytes."""
+
+MOST_UNKNOWN = 512
+"""Chunks that are none of `_KNOWN` may take this much of it, bytes: too little to show anybody."""
 
 CARRIED: Mapping[bytes, int] = {b'gAMA': 4, b'cHRM': 32, b'sRGB': 1, b'pHYs': 9}
 """Chunks that a redacted picture keeps, with their size, bytes: how its colours are meant."""
@@ -41,22 +46,16 @@ _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
 SHOWING = (b'tRNS', *_ANIMATION)
 """Chunks beside `PICTURE` that say what is seen of it."""
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
+_KNOWN = {
+    *(b'tRNS', b'cHRM', b'gAMA', b'iCCP', b'sBIT', b'sRGB', b'cICP', b'mDCV', b'cLLI', b'bKGD'),
+    *(b'hIST', b'pHYs', b'sPLT', b'eXIf', b'tIME', b'tEXt', b'zTXt', b'iTXt'),
+}
 _OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
 BEHIND_IHDR = len(SIGNATURE) + 25
 _LEVELS = (1, 3, 6, 9)
 """Of zlib: fastest, fast, default, best."""
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Of a pixel, by colour type."""
 _MOST_PACKED = 1032
 """Bytes that one byte of zlib's format stands for at most."""
-
-
-class _Chunk(NamedTuple):
-    """One chunk; `whole` is with its length, kind and CRC."""
-
-    kind: bytes
-    content: bytes
-    whole: bytes
 
 
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
@@ -68,6 +67,7 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """
     pixels = _decoded(data)
     _check_ancillary(data)
+    check_rows(list(chunks(data)))
     height, width = pixels.shape[:2]
     name = _encoding(pixels)
     encoding = encoding_named(name)
@@ -129,7 +129,7 @@ def _decoded(data: bytes) -> NDArray[Any]:
     return pixels
 
 
-def chunks(data: bytes) -> Iterator[_Chunk]:
+def chunks(data: bytes) -> Iterator[Chunk]:
     """The chunks up to IEND, as far as they are all there."""
     position = len(SIGNATURE)
     while position + 12 <= len(data):
@@ -137,7 +137,7 @@ def chunks(data: bytes) -> Iterator[_Chunk]:
         whole = data[position : position + 12 + length]
         if len(whole) < 12 + length:
             return
-        yield _Chunk(whole[4:8], whole[8:-4], whole)
+        yield Chunk(whole[4:8], whole[8:-4], whole)
         position += 12 + length
         if whole[4:8] == b'IEND':
             return
@@ -163,7 +163,7 @@ def _check_chunks(data: bytes) -> None:
                 )
             # All pixels are allocated before the first is read.
             depth, colour = data[position + 16 : position + 18].ljust(2, b'\0')
-            least = height * width * depth * _SAMPLES.get(colour, 1) // (8 * _MOST_PACKED)
+            least = height * width * depth * SAMPLES.get(colour, 1) // (8 * _MOST_PACKED)
         kinds.append(kind)
         position += 12 + length
         if kind == b'IEND':
@@ -191,17 +191,21 @@ def _check_ancillary(data: bytes) -> None:
     Raises:
         FrameError: If there is a picture or too much else beside the picture.
     """
-    size = 0
+    size = unknown = 0
     for kind, content, _ in chunks(data):
         if kind in PICTURE:
             continue
+        unknown += len(content) * (kind not in _KNOWN)
         parts = [content]
         if kind in _PACKED:
             parts.append(_unpacked(kind, content))
         size += sum(map(len, parts))
-        second = any(start in part for part in parts for start in _OTHER_PICTURES)
-        if second or size > MOST_ANCILLARY:
-            what = 'a second picture' if second else f'more than {MOST_ANCILLARY} bytes'
+        second = any(start in part for part in parts for start in _OTHER_PICTURES) or (
+            kind == b'eXIf' and has_uncompressed_thumbnail(content)
+        )
+        most = MOST_UNKNOWN if unknown > MOST_UNKNOWN else MOST_ANCILLARY
+        if second or unknown > MOST_UNKNOWN or size > MOST_ANCILLARY:
+            what = 'a second picture' if second else f'more than {most} bytes'
             raise FrameError(
                 f'A PNG holds {what} in a chunk {kind!r}, where nobody would look at it. Have the '
                 'driver send pictures without thumbnails.'
