@@ -1,7 +1,11 @@
 """The file of detections: what it holds, what of it is believed, what becomes of a broken one."""
 
+import errno
 import json
+import os
+import shutil
 import threading
+from io import FileIO
 
 import numpy as np
 import pytest
@@ -9,8 +13,11 @@ from samples.detectors import detections
 
 from anonymizer_node.core.datatypes import Judgement
 from anonymizer_node.core.errors import DetectorError, InputError
-from anonymizer_node.offline import sidecar as module
+from anonymizer_node.formats.rosbag.model import BagMessage, Topic
+from anonymizer_node.offline import private as module
+from anonymizer_node.offline import sidecar as sidecar_module
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
+from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.records import Part, Record, as_json, digest_of, from_json
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 
@@ -317,3 +324,132 @@ def test_a_file_that_another_run_finishes_in_this_moment_is_left_alone(tmp_path,
         sidecar.complete()
         assert len(list(sidecar.records())) == 1
     assert list(folder.iterdir()) == []
+
+
+# The kept copy is a convenience: losing it is no error
+
+
+def test_a_folder_deleted_during_the_run_costs_the_copy_and_not_the_run(tmp_path):
+    folder = tmp_path / 'cache'
+    with Sidecar(folder, IDENTITY) as sidecar:
+        sidecar.append(record(0))
+        shutil.rmtree(folder)
+        sidecar.append(record(1))
+        sidecar.complete()
+        assert [item.time_ns for item in sidecar.records()] == [0, 1]
+        assert [note for note in sidecar.notes if 'is not kept' in note and str(folder) in note]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize('lines', [0, 1, 3, 6])
+def test_no_room_in_the_folder_costs_the_copy_and_not_the_run(tmp_path, monkeypatch, lines):
+    class Full(FileIO):
+        left = lines
+
+        def write(self, data):
+            Full.left -= 1
+            if Full.left < 0:
+                super().write(data[:5])
+                raise OSError(errno.ENOSPC, 'No space left on device')
+            return super().write(data)
+
+    def opened(path, write=False):
+        path.touch(0o600)
+        return Full(path, 'r+') if write else None
+
+    monkeypatch.setattr(sidecar_module, 'open_private', opened)
+    folder = tmp_path / 'cache'
+    with Sidecar(folder, IDENTITY) as sidecar:
+        records = sidecar.records()
+        for index in range(5):
+            sidecar.append(record(index))
+            assert next(records).time_ns == index
+        sidecar.complete()
+        assert list(records) == []
+        assert [item.time_ns for item in sidecar.records()] == [0, 1, 2, 3, 4]
+        assert 'No space left' in sidecar.notes[-1]
+    monkeypatch.undo()
+    assert not believed(folder)[0]
+
+
+def test_a_complete_file_cut_off_while_it_is_read_ends_the_reading(tmp_path):
+    folder = tmp_path / 'cache'
+    write(folder, 5)
+    with Sidecar(folder, IDENTITY) as sidecar:
+        assert sidecar.was_complete
+        os.truncate(the_file(folder), the_file(folder).stat().st_size // 2)
+        ended = threading.Event()
+        raised = []
+
+        def reader():
+            try:
+                list(sidecar.records())
+            except StaleError as error:
+                raised.append(error)
+            ended.set()
+
+        threading.Thread(target=reader, daemon=True).start()
+        assert ended.wait(20), 'it reads for ever'
+        assert raised
+
+
+# Whose it is
+
+
+def test_what_is_kept_nobody_else_may_write_or_read(tmp_path):
+    folder = tmp_path / 'above' / 'cache'
+    for complete in (False, True):
+        write(folder, 2, complete=complete)
+        assert the_file(folder).stat().st_mode & 0o777 == 0o600
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize('complete', [True, False], ids=['complete', 'partial'])
+@pytest.mark.parametrize('mode', [0o620, 0o602], ids=['group', 'everybody'])
+def test_a_file_that_others_may_write_to_is_not_believed(tmp_path, mode, complete):
+    folder = tmp_path / 'cache'
+    write(folder, 4, complete=complete)
+    the_file(folder).chmod(mode)
+    before = the_file(folder).read_bytes()
+    with Sidecar(folder, IDENTITY) as sidecar:
+        assert not sidecar.was_complete
+        assert list(sidecar.earlier()) == []
+        assert 'others may write' in sidecar.notes[0]
+        assert before in [path.read_bytes() for path in folder.iterdir()]
+        sidecar.append(record(0))
+        sidecar.complete()
+        assert len(list(sidecar.records())) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='no users')
+def test_a_file_of_another_user_is_not_believed(tmp_path, monkeypatch):
+    folder = tmp_path / 'cache'
+    write(folder, 4)
+    somebody = os.geteuid() + 1
+    monkeypatch.setattr(module.os, 'geteuid', lambda: somebody)
+    assert believed(folder) == (False, 0)
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    folder = tmp_path / 'cache'
+    write(folder, 4, complete=False)
+    mine = tmp_path / 'mine'
+    mine.write_text('precious')
+    place = the_file(folder)
+    place.unlink()
+    place.symlink_to(mine)
+    with Sidecar(folder, IDENTITY) as sidecar:
+        sidecar.append(record(0))
+        sidecar.complete()
+    assert mine.read_text() == 'precious'
+
+
+@pytest.mark.parametrize('labels', [(), ('', ''), ('views[0]',)], ids=str)
+def test_a_record_of_an_image_with_other_parts_is_not_of_it(labels):
+    topic = Topic('/front', 'sensor_msgs/msg/Image', 1)
+    message = BagMessage(topic, 1, b'1', 1, 0, 0)
+    one = record(1)
+    assert is_of(one, message, one.digest, inside=False)
+    parts = tuple(Part(label, one.parts[0].judgement) for label in labels)
+    assert not is_of(one._replace(parts=parts), message, one.digest, inside=False)
+    assert is_of(one._replace(parts=parts), message, one.digest, inside=True)

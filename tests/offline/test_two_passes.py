@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -469,3 +470,25 @@ def test_an_error_in_any_stage_ends_the_run_and_leaves_nothing(
     assert [item.name for item in tmp_path.iterdir()] == ['in']
     # Threads of the second pass end with their results, which the traceback may still hold.
     assert not [item for item in threading.enumerate() if item.name == 'judging']
+
+
+def test_a_cache_deleted_during_the_run_is_a_note_and_no_error(tmp_path):
+    folder = tmp_path / 'cache'
+    settings = Settings(padding=0.0, hold_seconds=0.3, detection_cache=str(folder))
+    source = write_bag(tmp_path / 'in', frames('/front', walk()))
+
+    class Deleting(Known):
+        seen = 0
+
+        def detect(self, *arguments):
+            Deleting.seen += 1
+            if Deleting.seen == 3:
+                shutil.rmtree(folder)
+            return super().detect(*arguments)
+
+    report = anonymize_bag(source, tmp_path / 'out', settings, [Deleting()])
+    assert report.clean
+    assert any('is not kept' in note for note in report.notes)
+    again = anonymize_bag(source, tmp_path / 'again', settings, [Known()])
+    assert again.notes == []
+    assert read_bag(tmp_path / 'out') == read_bag(tmp_path / 'again')

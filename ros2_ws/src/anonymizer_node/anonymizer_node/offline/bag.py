@@ -188,7 +188,7 @@ class _Job:
                         progress(count, reader.count)
             remarks = carry_over(reader, writer, self._output)
             report.losses += remarks.losses
-            report.notes += remarks.notes
+            report.notes += remarks.notes + sidecar.notes
             report.attachments = self._output.attachments
             text = json.dumps(sealed(report, _digest(writer.folder / REGIONS_NAME)), indent=2)
             (writer.folder / REPORT_NAME).write_text(text + '\n', encoding='utf-8')

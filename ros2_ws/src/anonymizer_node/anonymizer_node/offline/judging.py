@@ -105,7 +105,8 @@ class BagImages:
 
     def is_of(self, record: Record, item: BagMessage, digest: str) -> bool:
         """See `Images`."""
-        return is_of(record, item, digest)
+        inside = bool(self._wanted[item.topic.name, item.topic.msgtype])
+        return is_of(record, item, digest, inside)
 
 
 class Judging(Generic[Item]):
@@ -197,10 +198,18 @@ class Judging(Generic[Item]):
             yield item, digest
 
 
-def is_of(record: Record, message: BagMessage, digest: str) -> bool:
-    """Whether a record was made of this very message, which has this digest."""
+def is_of(record: Record, message: BagMessage, digest: str, inside: bool) -> bool:
+    """Whether a record was made of this very message.
+
+    Args:
+        record: That may be.
+        message: As read.
+        digest: Of its data.
+        inside: Whether its images lie inside it; otherwise it is one itself.
+    """
     return (
-        record.topic == message.topic.name
+        (inside or [part.label for part in record.parts] == [''])
+        and record.topic == message.topic.name
         and record.msgtype == message.topic.msgtype
         and record.time_ns == message.time_ns
         and record.digest == digest

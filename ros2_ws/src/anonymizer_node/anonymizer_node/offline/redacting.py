@@ -184,7 +184,8 @@ class Redacting:
                 outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
                 return Done(message, None, outcome)
             return Done(message, message.data, Outcome('copied'))
-        if work.record is None or not is_of(work.record, message, digest_of(message.data)):
+        digest, inside = digest_of(message.data), bool(planned.places)
+        if work.record is None or not is_of(work.record, message, digest, inside):
             raise _stale(self._source)
         if planned.places:
             return self._redacted_inside(message, planned, work.record, work.covers)

@@ -15,18 +15,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import gettempdir
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
+from anonymizer_node.offline.private import locked, make_folder, open_private, temporary
 from anonymizer_node.offline.records import Record, as_json, failed, from_json
-
-try:
-    import fcntl
-except ImportError:  # Not on Windows: two runs on one bag at once are then not told apart.
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 'anonymizer_node detections'
 VERSION = 1
@@ -52,6 +48,7 @@ class Sidecar:
     Attributes:
         was_complete: Whether an earlier run wrote all of it: nothing is left to append.
         names: Class names of each detector.
+        notes: Why it is not kept for later runs, as sentences, where it was to be.
     """
 
     def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
@@ -65,6 +62,7 @@ class Sidecar:
         self._header = {'format': FORMAT, 'version': VERSION, **identity}
         self.names = [item['names'] for item in identity['detectors']]
         self.was_complete = False
+        self.notes: list[str] = []
         said = json.dumps(self._header, sort_keys=True).encode()
         self._name = hashlib.sha256(said).hexdigest()[:32]
         self._folder = folder
@@ -114,7 +112,7 @@ class Sidecar:
         """Write a record; earlier ones that were not confirmed are gone.
 
         Raises:
-            InputError: If there is no room for it.
+            InputError: If there is no room for it, in the system's folder for such either.
         """
         self._retry = self._retry or failed(record, 'detector')
         self._write(as_json(record))
@@ -123,14 +121,28 @@ class Sidecar:
         """All is written. Where a detector failed it is not for ever: a later run tries again."""
         if self.was_complete:
             return
-        self._cut()
         if self._kept and not self._retry:
-            self._write({'frames_end': True}, advance=False)
-            os.fsync(self._file.fileno())
-            self._path(PARTIAL).replace(self._path(COMPLETE))
+            self._keep()
         with self._changed:
             self._done = True
             self._changed.notify_all()
+
+    def _keep(self) -> None:
+        """Let later runs have it. This one has all of it already: that it can't is no error."""
+        try:
+            self._cut()
+            self._put({'frames_end': True})
+            os.fsync(self._file.fileno())
+            self._path(PARTIAL).replace(self._path(COMPLETE))
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self._kept = False
+        self.notes.append(
+            'What was detected is not kept for later runs: '
+            f'{str(self._folder)!r}: {error.strerror or error}.'
+        )
 
     def fail(self, error: BaseException) -> None:
         """No more will be written; whoever reads gets the error."""
@@ -166,27 +178,35 @@ class Sidecar:
                     raise StaleError(f'What was detected is damaged: {error}') from error
                 place = behind
                 yield record
+            if place.end < ready:
+                raise StaleError('What was detected was cut off while it was read.')
 
     def _open(self) -> None:
         if self._folder is None:
-            self._begin(_temporary())
+            self._begin(temporary())
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         with contextlib.suppress(FileNotFoundError):
-            self._file = self._path(COMPLETE).open('rb', buffering=0)
-            end, complete = self._trusted()
-            if complete:
-                self._ready = LineEnd(end, START)
-                self.was_complete = self._done = True
-                return
-            self._file.close()
-        self._path(PARTIAL).touch()
-        file = self._path(PARTIAL).open('r+b', buffering=0)
-        if not _locked(file, self._path(PARTIAL)):
-            # Another run is at it.
-            file.close()
+            complete = open_private(self._path(COMPLETE))
+            if complete is None:
+                self.notes.append(self._foreign(COMPLETE))
+            else:
+                self._file = complete
+                end, whole = self._trusted()
+                if whole:
+                    self._ready = LineEnd(end, START)
+                    self.was_complete = self._done = True
+                    return
+                self._file.close()
+        file = open_private(self._path(PARTIAL), write=True)
+        if file is None:
+            self.notes.append(self._foreign(PARTIAL))
+        if file is None or not locked(file, self._path(PARTIAL)):
+            # Another run is at it, or another user's hands were.
+            if file is not None:
+                file.close()
             self._kept = False
-            self._begin(_temporary())
+            self._begin(temporary())
             return
         self._file = file
         self._earlier, _ = self._trusted()
@@ -239,23 +259,59 @@ class Sidecar:
                 begin += len(line) + 1
                 yield line + b'\n', LineEnd(begin, _digest_in(line))
 
-    def _write(self, value: Any, advance: bool = True) -> None:
+    def _write(self, value: Any) -> None:
+        try:
+            line = self._put(value)
+        except OSError as error:
+            if self._kept:
+                self._lose(error)
+                line = self._put_elsewhere(value)
+            else:
+                raise self._unwritable(error) from error
+        self._earlier = line.end
+        self._advance(line)
+
+    def _put(self, value: Any) -> LineEnd:
+        """Write a line behind those that are ready, and say where it ends."""
         line, digest = link(self._ready.digest, value)
         self._cut()
+        with self._changed:
+            self._file.seek(self._ready.end)
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+        return LineEnd(self._ready.end + len(line), digest)
+
+    def _put_elsewhere(self, value: Any) -> LineEnd:
+        """Go on in a file for this run alone: where it was kept is no room for more."""
         try:
+            other = temporary()
             with self._changed:
-                self._file.seek(self._ready.end)
-                written = 0
-                while written < len(line):
-                    written += self._file.write(line[written:])
+                at = 0
+                while at < self._ready.end:
+                    self._file.seek(at)
+                    read = self._file.read(min(_READ_BYTES, self._ready.end - at))
+                    if not read:
+                        raise StaleError('What was detected was cut off while it was written.')
+                    other.write(read)
+                    at += len(read)
+                self._file, full = other, self._file
+            full.close()
+            return self._put(value)
         except OSError as error:
-            raise InputError(
-                f'What was detected can not be written: {error.strerror or error}. Make room, or '
-                'name another folder with the setting detection_cache.'
-            ) from error
-        if advance:
-            self._earlier = self._ready.end + len(line)
-            self._advance(LineEnd(self._ready.end + len(line), digest))
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f'What was detected can not be written: {error.strerror or error}. Make room in '
+            f'{gettempdir()!r}, or name another folder with TMPDIR.'
+        )
+
+    def _foreign(self, ending: str) -> str:
+        return (
+            f"{str(self._path(ending))!r} is not used: it is not this user's, or others may write "
+            'to it. Name a folder of your own with the setting detection_cache.'
+        )
 
     def _cut(self) -> None:
         """Take away what wasn't confirmed."""
@@ -276,19 +332,3 @@ class Sidecar:
 def _digest_in(line: bytes) -> str:
     """What a line says its digest is."""
     return line.rpartition(b'\t')[2].decode('ascii', 'replace')
-
-
-def _temporary() -> FileIO:
-    """A file that is gone when it is closed."""
-    return TemporaryFile(buffering=0)  # The sidecar closes it.
-
-
-def _locked(file: FileIO, path: Path) -> bool:
-    """Whether a file is this run's alone, and is still the one of that name."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except OSError:
-        return False
