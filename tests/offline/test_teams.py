@@ -11,6 +11,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline import teams
+from anonymizer_node.offline.code import digest_of_code
 from anonymizer_node.offline.teams import cache_folder, identity_of, load_teams
 
 
@@ -80,6 +81,7 @@ def identity(reader, detector=None, wanted=(), **settings):
 
 def test_what_bears_on_the_detections_is_in_the_identity_and_nothing_else(reader):
     plain = identity(reader)
+    assert plain['code'] == digest_of_code() != ''
     for changed in (
         {'score_threshold': 0.3},
         {'thoroughness': 'fast'},

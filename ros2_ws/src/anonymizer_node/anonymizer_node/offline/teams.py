@@ -13,7 +13,9 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagReader
+from anonymizer_node.offline.code import digest_of_code
 from anonymizer_node.offline.joined import Kind
+from anonymizer_node.offline.private import make_folder
 from anonymizer_node.offline.report import described
 
 MOST_TEAMS = 4
@@ -78,6 +80,7 @@ def looks_of(pipeline: Pipeline) -> dict[str, Any]:
     """What of a pipeline bears on what it detects, see `Sidecar`."""
     return {
         'tool': __version__,
+        'code': digest_of_code(),
         'thoroughness': pipeline.settings.thoroughness,
         'detectors': [
             {
@@ -107,7 +110,7 @@ def cache_folder(settings: Settings, identity: dict[str, Any]) -> Path | None:
     root = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     try:
         folder = (Path(root) / 'anonymizer_node' / 'detections').expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except (OSError, RuntimeError):  # The latter where there is no home.
         return None
     return folder if os.access(folder, os.W_OK) else None
