@@ -37,6 +37,7 @@ ONLY_IN = {
     'onnxruntime': ('detectors/onnx.py', 'modelling/'),
     'onnx': ('modelling/',),
     'rosbags': ('formats/rosbag/',),
+    'lz4': ('formats/rosbag/',),
     'mcap': ('formats/rosbag/',),
     'sqlite3': ('formats/rosbag/',),
     'zstandard': ('formats/rosbag/',),

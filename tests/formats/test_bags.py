@@ -25,6 +25,7 @@ from samples.images import Stamp, image, noise
 
 from anonymizer_node.core.errors import FrameError, InputError
 from anonymizer_node.formats.bags import UNKNOWN_HASH, BagReader, BagWriter, Leaf, qos_profile
+from anonymizer_node.formats.rosbag import mcap_chunks
 from anonymizer_node.formats.rosbag.definitions import typestore_of
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS
 
@@ -531,14 +532,14 @@ def test_what_is_no_whole_bag_is_refused_with_a_remedy(tmp_path, kind):
 
 
 @pytest.mark.parametrize('error', [MemoryError, struct.error, AssertionError, ZeroDivisionError])
-@pytest.mark.parametrize('place', ['get_summary', 'iter_messages'])
+@pytest.mark.parametrize('place', [(SeekingReader, 'get_summary'), (mcap_chunks, 'breakup_chunk')])
 def test_whatever_the_parser_raises_the_bag_is_refused(tmp_path, monkeypatch, error, place):
     path = write_bag(tmp_path / 'bag', strings())
 
     def fail(*args, **kwargs):
         raise error('told to fail')
 
-    monkeypatch.setattr(SeekingReader, place, fail)
+    monkeypatch.setattr(*place, fail)
     with pytest.raises(InputError, match='told to fail'), BagReader(path) as reader:
         list(reader.messages())
 

@@ -11,7 +11,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline import teams
-from anonymizer_node.offline.code import digest_of_code
+from anonymizer_node.offline.code_digest import digest_of_code
 from anonymizer_node.offline.teams import cache_folder, identity_of, load_teams
 
 

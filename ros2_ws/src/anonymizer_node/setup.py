@@ -36,6 +36,7 @@ setup(
     install_requires=[
         'Jinja2',
         'PyYAML',
+        'lz4',
         'mcap>=1.2',
         'numpy>=1.21',
         'onnxruntime>=1.16',

@@ -13,7 +13,7 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.formats.bags import BagReader
-from anonymizer_node.offline.code import digest_of_code
+from anonymizer_node.offline.code_digest import digest_of_code
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.private import make_folder
 from anonymizer_node.offline.report import described

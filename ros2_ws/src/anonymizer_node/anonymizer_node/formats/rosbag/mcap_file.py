@@ -14,11 +14,12 @@ from mcap.reader import SeekingReader
 from mcap.records import Attachment as AttachmentRecord
 from mcap.records import Channel, Chunk, ChunkIndex, Header, McapRecord, Message, Schema
 from mcap.records import Metadata as StoredMetadata
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.stream_reader import StreamReader
 from rosbags.rosbag2.metadata import parse_qos
 
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.rosbag import metadata
+from anonymizer_node.formats.rosbag.mcap_chunks import in_order, records_of
 from anonymizer_node.formats.rosbag.model import Attachment, MetadataRecord, Stored, Topic
 from anonymizer_node.formats.rosbag.staging import in_words
 
@@ -52,6 +53,7 @@ class McapFile:
         self.first_ns, self.last_ns = 2**63 - 1, 0
         self._attached: list[tuple[str, str, int]] = []
         self._late_ns = 0
+        self._chunks: list[ChunkIndex] = []
         with path.open('rb') as stream:
             head, tail = stream.read(len(MAGIC)), _tail(stream)
         if head != MAGIC:
@@ -80,8 +82,7 @@ class McapFile:
             )
             return
         with self.path.open('rb') as stream:
-            reader = SeekingReader(stream, validate_crcs=True)
-            for _, _, message in reader.iter_messages():
+            for message in in_order(stream, self._chunks):
                 yield _stored(message)
 
     def read_attachments(self) -> Iterator[Attachment]:
@@ -136,6 +137,7 @@ class McapFile:
             if summary.statistics.message_count:
                 self.first_ns = summary.statistics.message_start_time
                 self.last_ns = summary.statistics.message_end_time
+            self._chunks = summary.chunk_indexes
             self.chunk_compression = _compression(summary.chunk_indexes)
             for attached in summary.attachment_indexes:
                 self._attached.append((attached.name, attached.media_type, attached.data_size))
@@ -197,7 +199,7 @@ class McapFile:
                         if not only_outside:
                             if note and not self.chunk_compression:
                                 self.chunk_compression = record.compression
-                            yield from breakup_chunk(record, validate_crc=True)
+                            yield from records_of(record)
                     else:
                         yield record
                     whole = stream.tell()

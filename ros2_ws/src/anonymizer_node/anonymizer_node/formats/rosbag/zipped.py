@@ -10,8 +10,14 @@ import zstandard
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.rosbag.staging import in_words, require_space
 
+MOST_MESSAGE = 1 << 28
+"""A message of more bytes, decompressed, is refused: a few kilobytes can stand for gigabytes."""
+
 _HEAD = 64
+_PIECE = 1024
 _BLOCK = 2**20
+_LOOK_EVERY = 64
+"""Blocks that are written before the room on the disk is looked at again."""
 _USUAL_RATIO = 4
 """How much larger a file is taken to be than its compressed form, where that doesn't say."""
 
@@ -51,6 +57,9 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
                 block = reader.read(_BLOCK)
                 if not block:
                     break
+                # What it says of its size may be untrue, or is said of its beginning only.
+                if not done // _BLOCK % _LOOK_EVERY:
+                    require_space(target.parent, len(block), f'{path.name}, decompressed,')
                 stream.write(block)
                 done += len(block)
         told = whole_size(path)
@@ -72,15 +81,30 @@ def message(data: bytes) -> bytes:
     Raises:
         zstandard.ZstdError: If it isn't one.
     """
-    decompressor = zstandard.ZstdDecompressor()
-    if zstandard.frame_content_size(data) >= 0:
-        return decompressor.decompress(data)
-    # Written as a stream it doesn't say how long it is.
-    unpacking = decompressor.decompressobj()
-    whole = unpacking.decompress(data)
-    if not unpacking.eof:
-        raise zstandard.ZstdError('a compressed message is cut off')
-    return whole
+    told = zstandard.frame_content_size(data)
+    if told > MOST_MESSAGE:
+        raise _too_large(told)
+    if told >= 0:
+        return zstandard.ZstdDecompressor().decompress(data)
+    # Written as a stream it doesn't say how long it is. Of a piece come 32 MB at most.
+    unpacking = zstandard.ZstdDecompressor().decompressobj()
+    blocks: list[bytes] = []
+    size = 0
+    for at in range(0, len(data), _PIECE):
+        blocks.append(unpacking.decompress(data[at : at + _PIECE]))
+        size += len(blocks[-1])
+        if size > MOST_MESSAGE:
+            raise _too_large(size)
+        if unpacking.eof:
+            return b''.join(blocks)
+    raise zstandard.ZstdError('a compressed message is cut off')
+
+
+def _too_large(size: int) -> zstandard.ZstdError:
+    return zstandard.ZstdError(
+        f'a message of at least {in_words(size)}, decompressed, is refused; the most is '
+        f'{in_words(MOST_MESSAGE)}'
+    )
 
 
 def pack(path: Path, target: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import anonymizer_node
-from anonymizer_node.offline.code import JUDGING, digest_of_code
+from anonymizer_node.offline.code_digest import JUDGING, digest_of_code
 
 PACKAGE = Path(anonymizer_node.__file__).parent
-ASK = 'from anonymizer_node.offline.code import digest_of_code as ask; print(ask())'
+ASK = 'from anonymizer_node.offline.code_digest import digest_of_code as ask; print(ask())'
 
 
 def asked(root: Path) -> str:
