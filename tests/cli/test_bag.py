@@ -393,3 +393,82 @@ def test_a_file_size_that_is_none_is_2(source, tmp_path, detector, size):
         run(source, tmp_path / 'out', f'--split-size={size}')
     assert raised.value.code == 2
     assert not (tmp_path / 'out').exists()
+
+
+# --- What is asked for and would do harm
+
+
+@pytest.mark.parametrize('dry', [(), ('--dry-run',)], ids=['run', 'dry'])
+@pytest.mark.parametrize('place', ['in/metadata.yaml', 'in/more.json', 'link.json', 'out'])
+def test_the_json_file_is_not_written_over_a_source(source, tmp_path, detector, capsys, place, dry):
+    (tmp_path / 'link.json').symlink_to(source / 'metadata.yaml')
+    before = digest(source)
+    assert run(source, tmp_path / 'out', '--json', tmp_path / place, *dry) == 2
+    assert 'JSON file' in capsys.readouterr().err
+    assert digest(source) == before
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_json_file_of_many_is_not_written_over_a_source(tmp_path, loaded, capsys):
+    first, second = log(tmp_path / 'a'), log(tmp_path / 'b')
+    before = digest(second)
+    told = second / 'metadata.yaml'
+    assert run(first, second, tmp_path / 'out', '--json', told) == 2
+    assert digest(second) == before
+
+
+def test_a_bag_written_into_another_source_is_2(tmp_path, loaded, capsys):
+    first, second = log(tmp_path / 'a'), log(tmp_path / 'b')
+    before = digest(second)
+    assert run(first, second, second / 'x') == 2
+    assert digest(second) == before
+    assert loaded == []
+
+
+@pytest.mark.parametrize('dry', [(), ('--dry-run',)], ids=['run', 'dry'])
+def test_the_root_as_a_target_is_2(source, detector, capsys, dry):
+    said = run(source, '/', *dry)
+    assert said == (0 if dry else 2)
+    if not dry:
+        assert 'exists already' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('place', ['out/cache', 'out'])
+def test_detections_are_not_kept_in_a_target_that_is_to_appear_whole(
+    source, tmp_path, detector, capsys, place
+):
+    assert run(source, tmp_path / 'out', '--detection-cache', tmp_path / place) == 2
+    assert 'detection_cache' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('surprise', [MemoryError, ZeroDivisionError])
+def test_a_surprise_in_one_bag_does_not_stop_the_others(
+    tmp_path, loaded, capsys, monkeypatch, surprise
+):
+    for name in 'abc':
+        log(tmp_path / 'in' / name)
+
+    def surprised(source, *args, **how):
+        if source.name == 'b':
+            raise surprise
+        return job.anonymize_bag(source, *args, **how)
+
+    monkeypatch.setattr(command, 'anonymize_bag', surprised)
+    told = tmp_path / 'told.json'
+    assert run(tmp_path / 'in', tmp_path / 'out', '--json', told) == 2
+    assert sorted(item.name for item in (tmp_path / 'out').iterdir()) == ['a', 'c']
+    assert json.loads(told.read_text())['bags'][1]['error'] == surprise.__name__
+    assert 'Traceback' in capsys.readouterr().err
+
+
+def test_a_json_file_that_can_not_be_written_at_the_end_is_1(
+    source, tmp_path, detector, capsys, monkeypatch
+):
+    def full(path, figures):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(command, 'write_json', full)
+    assert run(source, tmp_path / 'out', '--json', tmp_path / 'told.json') == 1
+    assert 'No space left' in capsys.readouterr().err
+    assert (tmp_path / 'out').exists()

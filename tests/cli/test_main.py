@@ -119,9 +119,13 @@ def test_being_told_to_end_cleans_up_as_an_interrupt_does(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_surprise_is_not_hidden(monkeypatch):
-    with pytest.raises(ZeroDivisionError):
-        verb_that(monkeypatch, ZeroDivisionError())
+@pytest.mark.parametrize('surprise', [ZeroDivisionError('x'), MemoryError(), StopIteration()])
+def test_a_surprise_is_2_and_not_hidden(monkeypatch, capsys, surprise):
+    assert verb_that(monkeypatch, surprise) == 2
+    told = capsys.readouterr().err
+    assert 'Traceback' in told
+    assert 'a defect' in told.splitlines()[-1]
+    assert type(surprise).__name__ in told.splitlines()[-1]
 
 
 def test_as_a_program_the_status_is_handed_on(tmp_path):

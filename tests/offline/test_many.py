@@ -112,3 +112,13 @@ def test_a_target_in_a_folder_of_bags_is_refused(tmp_path):
     for target in (tmp_path / 'in', tmp_path / 'in' / 'out', tmp_path / 'in' / 'run' / 'out'):
         with pytest.raises(InputError, match='lies in it'):
             tasks_of([tmp_path / 'in'], target)
+
+
+def test_no_bag_is_written_into_another_one_of_the_sources(tmp_path):
+    first, second = split_bag(tmp_path / 'a', [['a']]), split_bag(tmp_path / 'b', [['b']])
+    for target in (second / 'x', first, second):
+        with pytest.raises(InputError, match='is a source'):
+            tasks_of([first, second], target)
+    with pytest.raises(InputError, match='is a source'):
+        tasks_of([first, second / 'b_0.mcap'], second / 'deep' / 'x')
+    assert len(tasks_of([first, second], tmp_path / 'out')) == 2

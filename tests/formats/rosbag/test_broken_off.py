@@ -240,3 +240,18 @@ def test_a_truncated_db3_is_read_up_to_the_break(tmp_path, alone):
 
 def test_texts_of_a_whole_bag_are_all(tmp_path):
     assert texts_of(split_bag(tmp_path / 'run', [TEXTS])) == TEXTS
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('compression', ['none', 'file'])
+def test_a_file_that_the_metadata_does_not_list_is_a_loss(tmp_path, storage, compression):
+    bag = split_bag(tmp_path / 'bag', [['a'], ['b']], storage, compression)
+    assert opened(bag)[2] == []
+    other = split_bag(tmp_path / 'other', [['c']], storage, compression)
+    (unlisted,) = (path for path in other.iterdir() if path.suffix != '.yaml')
+    unlisted.rename(bag / unlisted.name)
+    texts, _, losses = opened(bag)
+    assert texts == ['a', 'b']
+    assert len(losses) == 1
+    assert unlisted.name in losses[0]
+    assert 'does not list' in losses[0]

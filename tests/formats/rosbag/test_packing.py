@@ -1,5 +1,7 @@
 """Files, compression, publish times: how a recording lies on the disk, and that it stays so."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 import zstandard
@@ -367,3 +369,21 @@ def test_a_time_that_the_storage_can_not_hold_is_said_and_leaves_nothing(
     with pytest.raises(InputError, match='can not be written'), target as writer:
         writer.write(writer.add_topic('/log', STRING), time_ns, cdr('a'))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_files_that_overlap_in_time_keep_their_order_when_split_anew(tmp_path, storage):
+    packing = Packing(storage, split_bytes=1, numbered=True)
+    with BagWriter(tmp_path / 'in', packing=packing) as writer:
+        topic = writer.add_topic('/log', STRING)
+        for part, times in enumerate([(10, 20, 30), (15, 25, 40), (50, 60)]):
+            for index, time_ns in enumerate(times):
+                writer._packing = replace(packing, split_bytes=2**40 if index else 1)
+                writer.write(topic, time_ns, cdr(f'{part} {time_ns}'))
+    source = tmp_path / 'in'
+    assert len(described(source)['files']) == 3
+    with BagReader(source) as reader:
+        asked = reader.packing.asked(split_bytes=10**9)
+    target = copied(source, tmp_path / 'out', asked)
+    assert texts_of(target) == texts_of(source)
+    assert [item['message_count'] for item in described(target)['files']] == [3, 5]

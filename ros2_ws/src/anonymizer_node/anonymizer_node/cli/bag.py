@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,15 @@ from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
 from anonymizer_node.offline.bag import BagReport
 from anonymizer_node.offline.cluster import on_cluster
 from anonymizer_node.offline.fleet import Ended, in_processes, orders_of
-from anonymizer_node.offline.many import Planned, Task, anonymize_task, planned, tasks_of
+from anonymizer_node.offline.many import (
+    Planned,
+    Task,
+    anonymize_task,
+    check_outside,
+    planned,
+    tasks_of,
+    whole,
+)
 from anonymizer_node.offline.output import ATTACHMENT_ACTIONS, Output
 from anonymizer_node.offline.remote import location
 from anonymizer_node.offline.teams import Team, load_teams
@@ -96,7 +105,12 @@ def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     output = Output(args.storage, args.compression, args.split_size * 1_000_000, args.attachments)
     check_json(args.json)
-    tasks = tasks_of([location(source) for source in args.sources], location(args.target))
+    sources = [location(source) for source in args.sources]
+    tasks = tasks_of(sources, location(args.target))
+    if args.json is not None:
+        places = [whole(source) for source in (*sources, *(task.source for task in tasks))]
+        places += [whole(task.target) for task in tasks]
+        check_outside(places, args.json, 'JSON file')
     console = Console()
     entries: list[dict[str, Any]] = []
     many = len(tasks) > 1
@@ -126,7 +140,12 @@ def main(args: argparse.Namespace) -> int:
         unclean = sum(not entry['clean'] for entry in entries) - failed
         console.print(f'{len(entries)} bags: {unclean} not clean, {failed} failed.', markup=False)
     if args.json is not None:
-        write_json(args.json, {'bags': entries})
+        try:
+            write_json(args.json, {'bags': entries})
+        except OSError as error:
+            # The bags are written.
+            print(f'anonymize bag: {str(args.json)!r}: {error}', file=sys.stderr)
+            status = max(status, 1)
     return status
 
 
@@ -142,8 +161,10 @@ def _each(
         _head(console, number, len(tasks), task)
         try:
             worst = max(worst, once(task))
-        except (AnonymizerError, OSError) as error:
-            _failed(Ended(task, error=str(error)), entries)
+        except Exception as error:  # Whatever it is, a MemoryError or a defect: the others go on.
+            if not isinstance(error, (AnonymizerError, OSError)):
+                traceback.print_exc()
+            _failed(Ended(task, error=str(error) or type(error).__name__), entries)
             worst = 2
         except KeyboardInterrupt:
             print(

@@ -7,6 +7,7 @@ import importlib
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 
 from anonymizer_node import __version__
@@ -31,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
         prog='anonymize',
         description="Makes the people in robots' camera data unrecognisable.",
         epilog='Exit status: 0 clean; 1 finished, but something could not be shown to hold; '
-        '2 wrong usage, configuration or input, and nothing was written.',
+        '2 wrong usage, configuration or input, or a failure, and nothing was written (of many '
+        'bags: of one of them).',
     )
     top.add_argument('--version', action='version', version=__version__)
     verbs = top.add_subparsers(dest='verb', metavar='VERB', required=True)
@@ -53,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except (AnonymizerError, OSError) as error:
         print(f'anonymize {args.verb}: {error}', file=sys.stderr)
+        return 2
+    except Exception as error:  # A defect. 1 would say that there is something to be used.
+        traceback.print_exc()
+        print(f'anonymize {args.verb}: {error!r}; this is a defect', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f'anonymize {args.verb}: interrupted; nothing was written', file=sys.stderr)

@@ -86,7 +86,13 @@ def anonymize_bag(
     """
     check_apart(source, target)
     if settings.detection_cache:
-        check_apart(source, Path(settings.detection_cache).expanduser(), 'detection_cache')
+        cache = Path(settings.detection_cache).expanduser()
+        check_apart(source, cache, 'detection_cache')
+        if target.resolve() in (cache.resolve(), *cache.resolve().parents):
+            raise InputError(
+                f'The detection_cache {str(cache)!r} is the target or lies in it, which appears '
+                'when all of it is written; name another.'
+            )
     output = output or Output()
     scratch = scratch_beside(target)
     with BagReader(source, scratch) as reader:
@@ -97,6 +103,14 @@ def anonymize_bag(
         teams = teams or ([detectors] if detectors else load_teams(settings, notice))
         pipelines = [Pipeline(settings, team) for team in teams]
         return _Job(source, target, output, reader, plans, pipelines).run(progress)
+
+
+def whole_source(source: Path) -> Path:
+    """Where nothing may be written: a source, or the bag that it is a file of."""
+    whole = source.resolve()
+    if whole.is_file() and (whole.parent / 'metadata.yaml').exists():
+        return whole.parent
+    return whole
 
 
 def check_apart(source: Path, target: Path, what: str = 'target') -> None:
@@ -111,10 +125,7 @@ def check_apart(source: Path, target: Path, what: str = 'target') -> None:
         InputError: Of such a target.
     """
     inside = target.resolve()
-    whole = source.resolve()
-    if whole.is_file() and (whole.parent / 'metadata.yaml').exists():
-        whole = whole.parent
-    if whole in (inside, *inside.parents):
+    if whole_source(source) in (inside, *inside.parents):
         raise InputError(f'The {what} {str(target)!r} is the source or lies in it; name another.')
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.bags import BagReader, Staging, is_recording, recordings_in, sweep
-from anonymizer_node.offline.bag import BagReport, anonymize_bag, check_apart
+from anonymizer_node.offline.bag import BagReport, anonymize_bag, check_apart, whole_source
 from anonymizer_node.offline.output import Output, remarks_of, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
 from anonymizer_node.offline.remote import Location, Remote, fetch, outline, publish, refuse_taken
@@ -84,6 +84,10 @@ def tasks_of(sources: Sequence[Location], target: Location) -> list[Task]:
                 below = bag.relative_to(path)
                 tasks.append(Task(source / below, top / below.parent / _name(bag)))
     _check_targets(tasks)
+    if not alone:
+        places = [whole(source) for source in (*sources, *(task.source for task in tasks))]
+        for task in tasks:
+            check_outside(places, task.target, 'target')
     return tasks
 
 
@@ -92,6 +96,31 @@ def _check_apart(source: Location, target: Location) -> None:
         check_apart(source, target)
     elif isinstance(source, Remote) and source in (target, *target.parents):
         raise InputError(f'The target {str(target)!r} is the source or lies in it; name another.')
+
+
+def whole(place: Location) -> Location:
+    """Where nothing may be written for the sake of a source or a target."""
+    return whole_source(place) if isinstance(place, Path) else place
+
+
+def check_outside(places: Sequence[Location], target: Location, what: str) -> None:
+    """Refuse what would be written into one of several places.
+
+    Args:
+        places: As `whole` gives them: of sources, or what becomes of them.
+        target: What is to be written.
+        what: It is called.
+
+    Raises:
+        InputError: Of such a target.
+    """
+    inside: Location = target.resolve() if isinstance(target, Path) else target
+    for place in (inside, *inside.parents):
+        if place in places:
+            raise InputError(
+                f'The {what} {str(target)!r} is or lies in {str(place)!r}, which is a source or '
+                'becomes a bag; name another.'
+            )
 
 
 def _check_targets(tasks: Sequence[Task]) -> None:

@@ -68,7 +68,9 @@ class Remarks:
 
 def scratch_beside(target: Path) -> Path:
     """The folder nearest to a target that exists: for what is needed meanwhile."""
-    return next(folder for folder in target.absolute().parents if folder.is_dir())
+    whole = target.absolute()
+    # The root of all has no parent; it is refused as a target that is there already.
+    return next((folder for folder in whole.parents if folder.is_dir()), whole)
 
 
 def check_free(target: Path) -> None:

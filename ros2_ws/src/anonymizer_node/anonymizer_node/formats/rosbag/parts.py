@@ -114,6 +114,7 @@ class Parts:
             absent = [path.name for path in self.paths if not path.is_file()]
             if absent:
                 raise InputError(f'{", ".join(absent)} is absent')
+            self._note_unlisted()
         else:
             self.paths = found.parts_of(self.path)
             if not self.paths:
@@ -122,6 +123,20 @@ class Parts:
                 f'There is no {metadata.FILE_NAME}, or it is empty: the recording broke off, and '
                 'what had not '
                 'been written by then is lost.'
+            )
+
+    def _note_unlisted(self) -> None:
+        """A file that metadata.yaml doesn't list is not read: nobody knows what it is of."""
+        listed = {found.bare(path).name for path in self.paths}
+        unlisted = sorted(
+            path.name
+            for path in self.path.iterdir()
+            if path.is_file() and found.is_storage(path) and found.bare(path).name not in listed
+        )
+        if unlisted:
+            self.losses.append(
+                f'{metadata.FILE_NAME} does not list {", ".join(unlisted)}: what is in there is '
+                'left out. "ros2 bag reindex" lists it.'
             )
 
     def _metadata_text(self) -> str:

@@ -255,7 +255,7 @@ class BagWriter(MessageTypes):
         """
         assert self._storage is not None, 'BagWriter is a context manager'
         try:
-            self._move_on(like)
+            self._move_on(like, time_ns)
             if self._packing.compression == 'message':
                 data = self._compress(bytes(data))
             publish_ns, sequence = (like.publish_ns, like.sequence) if like else (time_ns, 0)
@@ -265,11 +265,15 @@ class BagWriter(MessageTypes):
         self._files[-1].add(time_ns)
         self._counts[topic.key] += 1
 
-    def _move_on(self, like: BagMessage | None) -> None:
+    def _move_on(self, like: BagMessage | None, time_ns: int) -> None:
         """Begin a new file if the next message belongs into one."""
         assert self._storage is not None
         if self._packing.split_bytes:
             due = self._storage.size >= self._packing.split_bytes and self._files[-1].count > 0
+            if like is not None and like.part > self._part:
+                self._part = like.part
+                # Within a file all are read by time, and in the recording this one came later.
+                due = due or (self._files[-1].count > 0 and time_ns < self._files[-1].last_ns)
         else:
             due = like is not None and like.part > self._part
             if due and like is not None:
