@@ -101,10 +101,61 @@ def test_what_is_not_ours_stays(tmp_path, kind):
 
 def test_a_folder_that_is_empty_yet_or_again_is_taken_away(tmp_path):
     """Its run was killed right after making it, or right before it was gone."""
-    (tmp_path / '.bag.part-abc_1234').mkdir()
-    (tmp_path / '.bag.part-theirs').mkdir()
-    assert [item.name for item in sweep(tmp_path)] == ['.bag.part-abc_1234']
-    assert [item.name for item in tmp_path.iterdir()] == ['.bag.part-theirs']
+    made = Staging(tmp_path, 'bag')
+    name = made.folder.name
+    made.close()
+    for locked in (False, True):
+        (tmp_path / name).mkdir()
+        if locked:
+            (tmp_path / name / LOCK_NAME).touch()
+        (tmp_path / '.bag.part-theirs').mkdir(exist_ok=True)
+        assert [item.name for item in sweep(tmp_path)] == [name]
+        assert [item.name for item in tmp_path.iterdir()] == ['.bag.part-theirs']
+
+
+@pytest.mark.parametrize(
+    'name', ['.holiday.part-abcdefgh', '.holiday.part-abc_1234', '.bag.part-0123456789abcdef']
+)
+def test_an_empty_folder_of_somebody_else_stays(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert sweep(tmp_path) == []
+    assert (tmp_path / name).is_dir()
+
+
+def dead(parent):
+    """What a killed run left."""
+    made = Staging(parent, 'bag')
+    (made.folder / 'raw.mcap').write_bytes(b'raw')
+    os.close(made._lock)
+    return made.folder
+
+
+@pytest.mark.parametrize('said', [b'', b'mine\n', b'mine\nhere\nthere\n', b'\xff\n'])
+def test_a_folder_whose_lock_says_nothing_of_us_stays(tmp_path, said):
+    folder = dead(tmp_path)
+    (folder / LOCK_NAME).write_bytes(said)
+    assert sweep(tmp_path) == []
+    assert (folder / 'raw.mcap').is_file()
+
+
+def test_what_another_machine_is_at_work_on_stays_though_its_lock_is_not_seen(
+    tmp_path, monkeypatch
+):
+    folder = dead(tmp_path)
+    host, boot = staging._host(), staging._boot()
+    monkeypatch.setattr(staging, '_host', lambda: 'another')
+    monkeypatch.setattr(staging, '_boot', lambda: 'another')
+    assert sweep(tmp_path) == []
+    assert (folder / 'raw.mcap').is_file()
+    for place, value in (('_host', host), ('_boot', boot)):
+        if not value:
+            continue
+        monkeypatch.undo()
+        other = {'_host': '_boot', '_boot': '_host'}[place]
+        monkeypatch.setattr(staging, other, lambda: 'another')
+        assert sweep(tmp_path) == [folder], f'{place} is the same'
+        monkeypatch.undo()
+        folder = dead(tmp_path)
 
 
 def test_a_run_killed_while_it_takes_its_folder_away_leaves_what_the_next_one_knows(

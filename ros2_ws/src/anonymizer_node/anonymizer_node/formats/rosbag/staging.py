@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import math
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import socket
 from pathlib import Path
 
 from anonymizer_node.core.errors import InputError
@@ -23,13 +25,15 @@ except ImportError:  # On Windows: nothing is taken away there but by the run th
     fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = 'anonymizer_node.lock'
-"""Its name says whose folder it is; no other is taken away unless it is empty."""
+"""In it is whose folder it is: no other is taken away."""
 
 SPARE_BYTES = 64 * 2**20
 """Left free beside what is needed: for reports, and for everybody else."""
 
 _MARK = '.part-'
-_NAMED = re.compile(r'\.part-[a-z0-9_]{8}\Z')
+_NAME = re.compile(r'\.(.*)\.part-([0-9a-f]{8})[0-9a-f]{8}', re.DOTALL)
+_OURS = 'anonymizer_node at work\n'
+_BOOT = Path('/proc/sys/kernel/random/boot_id')
 _TRIES = 100
 
 
@@ -52,11 +56,18 @@ class Staging:
         """
         self._lock = -1
         for _ in range(_TRIES):
-            self.folder = Path(tempfile.mkdtemp(prefix=f'.{name}{_MARK}', dir=parent))
-            lock = _locked(self.folder)
-            if lock is not None:
-                self._lock = lock
-                return
+            self.folder = parent / _named(name, secrets.token_hex(4))
+            with contextlib.suppress(FileExistsError):
+                self.folder.mkdir(mode=0o700)
+                lock = _locked(self.folder)
+                if lock is not None:
+                    self._lock = lock
+                    try:
+                        (self.folder / LOCK_NAME).write_text(f'{_OURS}{_host()}\n{_boot()}\n')
+                    except OSError:
+                        self.close()
+                        raise
+                    return
             # Another run took the folder away before it was locked.
         raise OSError(errno.EBUSY, 'No folder could be locked', str(parent))
 
@@ -88,14 +99,48 @@ def _swept(folder: Path) -> bool:
         if (folder / LOCK_NAME).is_file():
             lock = _locked(folder)
             if lock is not None and lock >= 0:
-                _take_away(folder)
+                if _is_of_here(folder):
+                    _take_away(folder)
                 os.close(lock)
-        elif _NAMED.search(folder.name):
+        elif _is_named(folder.name):
             # Killed right after it was made, or right before it was gone; it is only taken away if
             # it is empty. Should its run live, it makes another one.
             folder.rmdir()
         return not folder.exists()
     return False
+
+
+def _named(name: str, random: str) -> str:
+    """What a folder for a recording is called: no other is by chance, so an empty one is known."""
+    check = hashlib.sha256(f'{_OURS}{name} {random}'.encode()).hexdigest()
+    return f'.{name}{_MARK}{random}{check[:8]}'
+
+
+def _is_named(folder: str) -> bool:
+    parts = _NAME.fullmatch(folder)
+    return parts is not None and _named(*parts.groups()) == folder
+
+
+def _is_of_here(folder: Path) -> bool:
+    """Whether a dead run's folder is of this machine: locks of others may not be seen here."""
+    head, _, rest = (folder / LOCK_NAME).read_text('utf-8', 'replace').partition('\n')
+    if not head:
+        # Killed before it was said, it had nothing else in it.
+        return _is_named(folder.name) and len(list(folder.iterdir())) == 1
+    host, _, boot = rest.partition('\n')
+    # A container's name changes from run to run, and the other with every start of the machine.
+    return f'{head}\n' == _OURS and (host == _host() or '' != boot.strip() == _boot())
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _boot() -> str:
+    """What tells one start of a machine from all others, or ''."""
+    with contextlib.suppress(OSError):
+        return _BOOT.read_text(encoding='utf-8').strip()
+    return ''
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:
