@@ -387,3 +387,19 @@ def test_files_that_overlap_in_time_keep_their_order_when_split_anew(tmp_path, s
     target = copied(source, tmp_path / 'out', asked)
     assert texts_of(target) == texts_of(source)
     assert [item['message_count'] for item in described(target)['files']] == [3, 5]
+
+
+@pytest.mark.parametrize('compression', ['lz4', 'zstd'])
+def test_the_room_for_what_is_compressed_no_more_is_asked_for(tmp_path, compression):
+    texts = ['x' * 100_000] * 50
+    source = mcap_file(tmp_path / 'in.mcap', texts, compression, chunk_size=300_000)
+    zipped = split_bag(tmp_path / 'zipped', [texts], 'mcap', 'file')
+    for path in (source, zipped):
+        with BagReader(path) as reader:
+            assert reader.size < 1_000_000
+            assert reader.expected_bytes_as(reader.packing.asked(compression='none')) > 5_000_000
+            same = reader.expected_bytes_as(reader.packing)
+            assert same == reader.expected_bytes
+            assert (same > 15_000_000) == (path == zipped)
+            as_file = reader.expected_bytes_as(reader.packing.asked(compression='file'))
+            assert as_file >= reader.size + (3 if path == zipped else 1) * reader.size

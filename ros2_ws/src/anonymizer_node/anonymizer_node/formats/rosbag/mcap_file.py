@@ -49,6 +49,7 @@ class McapFile:
         self.losses: list[str] = []
         self.told: metadata.Metadata | None = None
         self.chunk_compression = ''
+        self.saved_bytes = 0
         self.metadata_records: list[MetadataRecord] = []
         self.first_ns, self.last_ns = 2**63 - 1, 0
         self._attached: list[tuple[str, str, int]] = []
@@ -138,6 +139,8 @@ class McapFile:
                 self.first_ns = summary.statistics.message_start_time
                 self.last_ns = summary.statistics.message_end_time
             self._chunks = summary.chunk_indexes
+            for index in self._chunks:
+                self.saved_bytes += index.uncompressed_size - index.compressed_size
             self.chunk_compression = _compression(summary.chunk_indexes)
             for attached in summary.attachment_indexes:
                 self._attached.append((attached.name, attached.media_type, attached.data_size))

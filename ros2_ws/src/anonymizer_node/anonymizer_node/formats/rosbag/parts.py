@@ -24,6 +24,7 @@ class StorageFile(Protocol):
         losses: What of it could not be read, as sentences.
         told: What it says of the recording it is from, or None.
         chunk_compression: Of an MCAP file's chunks.
+        saved_bytes: By that, as far as an index tells.
         metadata_records: Of an MCAP file, but for rosbag2's own.
         attachments: Name, media type and size of each.
         count: Messages in it, as far as it knows.
@@ -36,6 +37,7 @@ class StorageFile(Protocol):
     losses: list[str]
     told: metadata.Metadata | None
     chunk_compression: str
+    saved_bytes: int
     metadata_records: list[MetadataRecord]
     count: int
     first_ns: int

@@ -121,13 +121,21 @@ class BagReader:
 
     @property
     def expected_bytes(self) -> int:
-        """About what writing it again takes at most, with what is needed meanwhile."""
-        if self.compression != 'file':
-            return self.size
-        # One file as it was before it was compressed is there three times: to be read by either
-        # pass, and as written.
-        largest = max((zipped.whole_size(path) for path in self._files.paths), default=0)
-        return self.size + 3 * largest
+        """About what writing it again as it is takes, with what is needed meanwhile."""
+        return self.expected_bytes_as(self.packing)
+
+    def expected_bytes_as(self, packing: Packing) -> int:
+        """About what writing it again takes, packed like that, with what is needed meanwhile.
+
+        How much is in messages that were compressed one by one only reading all of them would tell.
+        """
+        sizes = [zipped.whole_size(path) for path in self._files.paths]
+        whole = sum(sizes) + sum(part.saved_bytes for part in self._files.opened())
+        written = whole if packing.compression == 'none' else self.size
+        # One file as it is without compression is there meanwhile: to be read by either pass, and
+        # as written.
+        copies = 2 * (self.compression == 'file') + (packing.compression == 'file')
+        return written + copies * max(sizes, default=0)
 
     @property
     def files(self) -> tuple[Path, ...]:

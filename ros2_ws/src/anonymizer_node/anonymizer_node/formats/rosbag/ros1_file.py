@@ -45,6 +45,7 @@ class Ros1File:
         self.losses: list[str] = []
         self.told: metadata.Metadata | None = None
         self.chunk_compression = ''
+        self.saved_bytes = 0
         self.metadata_records: list[MetadataRecord] = []
         self.attachments: list[tuple[str, str, int]] = []
         self.first_ns, self.last_ns = 2**63 - 1, 0

@@ -51,6 +51,7 @@ class SqliteFile:
         self.definitions: list[tuple[str, str]] = []
         self.told: metadata.Metadata | None = None
         self.chunk_compression = ''
+        self.saved_bytes = 0
         self.metadata_records: list[MetadataRecord] = []
         self.attachments: list[tuple[str, str, int]] = []
         self.first_ns, self.last_ns = 2**63 - 1, 0

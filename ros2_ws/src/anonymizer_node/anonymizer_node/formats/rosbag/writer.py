@@ -105,7 +105,7 @@ class BagWriter(MessageTypes):
             reader.version,
             packing,
             reader.ros_distro,
-            reader.expected_bytes,
+            reader.expected_bytes_as(packing),
         )
         if innocent(reader.custom_data.items()):
             writer.set_custom_data(reader.custom_data)
