@@ -449,12 +449,14 @@ def test_a_surprise_in_one_bag_does_not_stop_the_others(
     for name in 'abc':
         log(tmp_path / 'in' / name)
 
-    def surprised(source, *args, **how):
-        if source.name == 'b':
-            raise surprise
-        return job.anonymize_bag(source, *args, **how)
+    whole = command.anonymize_task
 
-    monkeypatch.setattr(command, 'anonymize_bag', surprised)
+    def surprised(task, *args, **how):
+        if task.source.name == 'b':
+            raise surprise
+        return whole(task, *args, **how)
+
+    monkeypatch.setattr(command, 'anonymize_task', surprised)
     told = tmp_path / 'told.json'
     assert run(tmp_path / 'in', tmp_path / 'out', '--json', told) == 2
     assert sorted(item.name for item in (tmp_path / 'out').iterdir()) == ['a', 'c']
