@@ -1,4 +1,4 @@
-"""What the containers promise, read from their files. `.ci/docker.py` checks that they are sound."""
+"""What the containers promise, read from their files. `.ci/docker.py` checks the recipes."""
 
 from __future__ import annotations
 

@@ -221,5 +221,5 @@ def test_the_top_level_is_the_one_that_was_agreed():
 
 def test_setup_ships_every_file_that_is_looked_for():
     setup = (PACKAGE / 'setup.py').read_text()
-    for pattern in ("'*.launch.py'", "'*.onnx'", "'models.yaml'", "'*.yaml'", "'*.xml'"):
+    for pattern in ("'*.launch.py'", "'*.onnx'", "'models.yaml'", "shipped_tree('config')"):
         assert pattern in setup

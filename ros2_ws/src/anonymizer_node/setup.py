@@ -13,6 +13,16 @@ VERSION = re.search(
 TOP = '../../..'
 
 
+def shipped_tree(folder: str) -> list:
+    """data_files entries: all files below a folder of the package, for the same place in share."""
+    places = sorted(place for place in Path(folder).rglob('*') if place.is_dir())
+    found = [
+        (place, sorted(str(file) for file in place.iterdir() if file.is_file()))
+        for place in (Path(folder), *places)
+    ]
+    return [(f'share/{NAME}/{place}', files) for place, files in found if files]
+
+
 def shipped(folder: str, *patterns: str) -> tuple:
     """A data_files entry: files of the checkout, for share/anonymizer_node/<folder's name>."""
     files = sorted(file for pattern in patterns for file in glob(f'{folder}/{pattern}'))
@@ -27,7 +37,7 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml', 'CHANGELOG.rst']),
-        shipped('config', '*.yaml', '*.xml'),
+        *shipped_tree('config'),
         shipped(f'{TOP}/launch', '*.launch.py'),
         shipped(f'{TOP}/models', '*.onnx', 'models.yaml', 'README.md'),
         (f'share/{NAME}/models/licenses', sorted(glob(f'{TOP}/models/licenses/*'))),

@@ -1,4 +1,4 @@
-"""Whether the node is well, as an exit status: python3 -m anonymizer_node.ros.health
+"""Whether the node is well, as an exit status of `python3 -m anonymizer_node.ros.health`.
 
 For a container's health check, or a script. It listens to /diagnostics until the node has reported
 once. Exit status: 0 the node is active and nothing of it is ERROR, 1 it isn't or says nothing.
