@@ -12,7 +12,7 @@ ARM_ROOT ?= build/arm64
 OLDEST_TESTS ?= $(addprefix tests/,core detectors formats offline ros integration/test_images.py)
 JAZZY_TESTS ?= tests/ros tests/integration
 
-.PHONY: demo test test-arm test-oldest test-jazzy lint types colcon setup bench clean
+.PHONY: demo test test-arm test-oldest test-jazzy sbom audit lint types colcon setup bench clean
 
 demo: setup
 	$(BIN)/anonymize demo demo
@@ -34,6 +34,17 @@ test-oldest: .venv-oldest/.done
 test-jazzy: AMENT_PREFIX_PATH := $(CURDIR)/.venv-jazzy$(OUTER_PREFIXES)
 test-jazzy: .venv-jazzy/.done
 	.venv-jazzy/bin/python -m pytest $(JAZZY_TESTS)
+
+# What is in the development environment, as CycloneDX; and what is known against it, if the
+# database of the advisories can be reached.
+sbom: setup .venv-audit/.done
+	mkdir -p build
+	.venv-audit/bin/cyclonedx-py environment $(BIN)/python --output-reproducible -o build/sbom.cdx.json
+	@echo build/sbom.cdx.json
+
+audit: .venv-audit/.done
+	grep -v '^ros-' constraints-py311.txt > .venv-audit/requirements.txt
+	.venv-audit/bin/pip-audit --disable-pip --no-deps -r .venv-audit/requirements.txt
 
 lint: setup
 	$(BIN)/ruff check .
@@ -66,5 +77,10 @@ $(VENV)/.done: $(PACKAGE)/setup.py .ci/venv constraints-py310.txt constraints-py
 	PYTHON=$(PYTHON) .ci/venv .venv-jazzy $(PACKAGE) jazzy
 	touch $@
 
+.venv-audit/.done:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-jazzy demo ros2_ws/build ros2_ws/install ros2_ws/log
+	rm -rf $(VENV) .venv-oldest .venv-jazzy .venv-audit demo ros2_ws/build ros2_ws/install ros2_ws/log
