@@ -219,6 +219,12 @@ def test_the_top_level_is_the_one_that_was_agreed():
     assert TOP - {'docker', 'README.md'} <= {item.name for item in REPOSITORY.iterdir()}
 
 
+def test_old_pips_put_the_executables_on_the_path_too():
+    # Without a build system pip 22 and 23 install by setup.cfg, which is there for colcon.
+    text = (PACKAGE / 'pyproject.toml').read_text(encoding='utf-8')
+    assert 'build-backend = "setuptools.build_meta"' in text
+
+
 def test_setup_ships_every_file_that_is_looked_for():
     setup = (PACKAGE / 'setup.py').read_text()
     for pattern in ("'*.launch.py'", "'*.onnx'", "'models.yaml'", "shipped_tree('config')"):
