@@ -61,6 +61,9 @@ colcon: setup
 bench: setup
 	$(BIN)/python tests/bench/live.py
 	$(BIN)/python tests/bench/live.py --width 1280 --height 720 --rate 15
+	$(BIN)/python tests/bench/cameras.py --minutes 2
+	$(BIN)/python tests/bench/cameras.py --minutes 1 --rate 30
+	$(BIN)/python tests/bench/age.py
 
 setup: $(VENV)/.done
 	@$(BIN)/python .ci/system.py

@@ -19,7 +19,7 @@ WINGS = {
     'proof': {'core', 'formats'},
     'modelling': {'core', 'detectors', 'formats'},
     'simulation': {'core', 'formats'},
-    'ros': {'core', 'detectors', 'formats', 'simulation'},
+    'ros': {'core', 'detectors', 'formats', 'proof', 'simulation'},
     'demo': {'core', 'detectors', 'formats', 'offline', 'proof', 'modelling', 'simulation', 'ros'},
     'cli': {'core', 'detectors', 'formats', 'offline', 'proof', 'modelling', 'simulation', 'demo'},
 }
@@ -36,8 +36,10 @@ ONLY_IN = {
     'std_srvs': ('ros/',),
     'onnxruntime': ('detectors/onnx.py', 'modelling/'),
     'onnx': ('modelling/',),
-    'rosbags': ('formats/bags.py',),
-    'mcap': ('formats/',),
+    'rosbags': ('formats/rosbag/',),
+    'mcap': ('formats/rosbag/',),
+    'sqlite3': ('formats/rosbag/',),
+    'zstandard': ('formats/rosbag/',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }

@@ -80,6 +80,8 @@ def test_the_executables_are_those_of_the_design():
     assert points == {
         'anonymizer_node': 'anonymizer_node.ros.main:main',
         'anonymize': 'anonymizer_node.cli.main:main',
+        'camera_simulator': 'anonymizer_node.ros.camera_simulator:main',
+        'leak_checker': 'anonymizer_node.ros.leak_checker:main',
     }
     for value in points.values():
         module, function = value.split(':')
@@ -146,6 +148,8 @@ def test_there_is_a_configuration():
         'models/person_nanodet_int8.onnx',
         'launch',
         'launch/anonymizer.launch.py',
+        'launch/bag_replay.launch.py',
+        'launch/simulation.launch.py',
         'config',
         'config/anonymizer.yaml',
         'config/fastdds.xml',

@@ -7,6 +7,7 @@ from samples.bags import IMAGE, STRING, Entry, digest, read_bag, write_bag
 from samples.detectors import BrightDetector
 from samples.images import Stamp, image, noise
 
+from anonymizer_node.cli import bag as command
 from anonymizer_node.cli.main import main
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats.bags import BagWriter
@@ -25,9 +26,9 @@ def detector(monkeypatch):
 
     def load(settings, notice):
         asked.append(settings)
-        return [BrightDetector()]
+        return [[BrightDetector()]]
 
-    monkeypatch.setattr(job, 'load_detectors', load)
+    monkeypatch.setattr(job, 'load_teams', load)
     return asked
 
 
@@ -49,9 +50,11 @@ def test_a_clean_run_is_0_and_shows_what_became_of_each_topic(source, tmp_path, 
     out = tmp_path / 'out'
     assert run(source, out) == 0
     shown = capsys.readouterr().out
-    (row,) = [line for line in shown.splitlines() if line.startswith('/front')]
+    (planned, row) = [line for line in shown.splitlines() if line.startswith('/front')]
+    assert planned.split()[1:] == [IMAGE, '3', 'anonymize', 'images']
     assert row.split()[1:] == [IMAGE, '3', '-', '3', '-', '-', '-', '3']
-    (row,) = [line for line in shown.splitlines() if line.startswith('/log')]
+    (planned, row) = [line for line in shown.splitlines() if line.startswith('/log')]
+    assert planned.split()[1:] == [STRING, '1', 'copy', 'holds', 'no', 'image']
     assert row.split()[1:] == [STRING, '1', '1', '-', '-', '-', '-', '-']
     assert f'Written to {out}' in shown
     assert set(read_bag(out)) == {'/front', '/log'}
@@ -67,14 +70,14 @@ def test_the_flags_reach_the_run(source, tmp_path, detector):
 
 def test_a_dropped_frame_is_1_and_said_with_its_reason(tmp_path, detector, capsys):
     message = image(noise(24, 32))
-    message.encoding = 'yuv422'
+    message.encoding = 'yuv410'
     source = write_bag(
         tmp_path / 'in',
         [Entry('/front', IMAGE, message, 1), Entry('/front', IMAGE, image(noise(24, 32)), 2)],
     )
     assert run(source, tmp_path / 'out') == 1
     shown = capsys.readouterr().out
-    assert "/front: 1 frames, encoding: Image encoding 'yuv422' is not supported" in shown
+    assert "/front: 1 frames, encoding: Image encoding 'yuv410' is not supported" in shown
     assert len(read_bag(tmp_path / 'out')['/front']) == 1
 
 
@@ -97,7 +100,6 @@ def test_messages_that_are_missing_are_1_and_said(source, tmp_path, detector, ca
     assert run(source, tmp_path / 'out') == 1
     shown = capsys.readouterr().out
     assert '/front: 3 messages are declared, but 2 were read' in shown
-    assert 'attachments' in shown, 'and what is not carried over'
 
 
 def test_names_with_brackets_are_shown_as_they_are(tmp_path, detector, capsys):
@@ -197,7 +199,7 @@ def test_an_interrupt_leaves_nothing(source, tmp_path, monkeypatch, capsys):
     def interrupt(settings, notice):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, 'load_detectors', interrupt)
+    monkeypatch.setattr(job, 'load_teams', interrupt)
     assert run(source, tmp_path / 'out') == 130
     assert 'nothing was written' in capsys.readouterr().err
     assert [item.name for item in tmp_path.iterdir()] == ['in']
@@ -209,3 +211,184 @@ def test_the_shipped_model_runs(source, tmp_path, capsys):
     assert report['models'][0]['name'] == 'person_nanodet_int8'
     assert report['models'][0]['family'] == 'nanodet'
     assert len(report['models'][0]['sha256']) == 64
+
+
+# --- The plan
+
+
+def test_the_plan_comes_before_any_work(source, tmp_path, capsys, monkeypatch):
+    def load(settings, notice):
+        shown.append(capsys.readouterr().out)
+        return [[BrightDetector()]]
+
+    shown = []
+    monkeypatch.setattr(job, 'load_teams', load)
+    assert run(source, tmp_path / 'out') == 0
+    assert '/front' in shown[0]
+    assert 'anonymize' in shown[0]
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(source, tmp_path, detector, capsys):
+    before = digest(tmp_path)
+    assert run(source, tmp_path / 'out', '--dry-run') == 0
+    shown = capsys.readouterr().out
+    assert [line.split()[:4] for line in shown.splitlines() if line.startswith('/')] == [
+        ['/front', IMAGE, '3', 'anonymize'],
+        ['/log', STRING, '1', 'copy'],
+    ]
+    assert detector == []
+    assert digest(tmp_path) == before
+    assert [item.name for item in tmp_path.iterdir()] == ['in']
+
+
+def test_a_dry_run_is_1_where_something_would_be_left_out_unasked(tmp_path, detector, capsys):
+    with BagWriter(tmp_path / 'in') as writer:
+        topic = writer.add_topic('/video', 'vendor_msgs/msg/Packet', definition='uint8[] data')
+        writer.add_topic('/idle', 'vendor_msgs/msg/Packet', definition='uint8[] data')
+        writer.write(topic, 1, b'\0\1\0\0\1\0\0\0x')
+    assert run(tmp_path / 'in', tmp_path / 'out', '--dry-run') == 1
+    assert '"/video=copy"' in capsys.readouterr().out
+    plan = tmp_path / 'plan.json'
+    flags = ('--dry-run', '--topic-actions', '/video=copy', '--json', plan)
+    assert run(tmp_path / 'in', tmp_path / 'out', *flags) == 0
+    (told,) = json.loads(plan.read_text())['bags']
+    assert told['clean'] is True
+    assert {item['topic']: item['action'] for item in told['topics']} == {
+        '/video': 'copy',
+        '/idle': 'drop',
+    }
+    assert told['topics'][0]['count'] == 1
+    assert told['topics'][0]['asked'] is True
+
+
+# --- Many bags
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """How often the model was loaded for many bags."""
+    calls = []
+
+    def load(settings, notice):
+        calls.append(settings)
+        return [[BrightDetector()]]
+
+    monkeypatch.setattr(command, 'load_teams', load)
+    return calls
+
+
+def log(path, text='hello', storage='mcap'):
+    return write_bag(path, [Entry('/log', STRING, text, 5)], storage)
+
+
+def test_of_a_folder_every_bag_is_anonymised_at_its_place(tmp_path, loaded):
+    log(tmp_path / 'in' / 'monday' / 'one', 'one')
+    log(tmp_path / 'in' / 'monday' / 'two', 'two', 'sqlite3')
+    (log(tmp_path / 'x', 'three') / 'x.mcap').rename(tmp_path / 'in' / 'three.mcap')
+    (tmp_path / 'in' / 'notes.txt').write_text('no bag')
+    before = digest(tmp_path / 'in')
+    assert run(tmp_path / 'in', tmp_path / 'out') == 0
+    assert digest(tmp_path / 'in') == before
+    out = tmp_path / 'out'
+    found = sorted(str(path.relative_to(out)) for path in out.rglob('metadata.yaml'))
+    assert found == [f'{name}/metadata.yaml' for name in ('monday/one', 'monday/two', 'three')]
+    for name in ('one', 'two'):
+        source = read_bag(tmp_path / 'in' / 'monday' / name)
+        assert read_bag(out / 'monday' / name) == source
+    assert len(loaded) == 1, 'the model is loaded once'
+
+
+def test_several_bags_are_anonymised_each_by_its_name(tmp_path, loaded):
+    first, second = log(tmp_path / 'a' / 'one'), log(tmp_path / 'b' / 'two')
+    assert run(first, second, tmp_path / 'out') == 0
+    assert sorted(item.name for item in (tmp_path / 'out').iterdir()) == ['one', 'two']
+
+
+def test_a_bag_that_fails_does_not_stop_the_others(tmp_path, loaded, capsys):
+    log(tmp_path / 'in' / 'a')
+    (tmp_path / 'in' / 'b.mcap').write_bytes(b'no bag')
+    log(tmp_path / 'in' / 'c')
+    told = tmp_path / 'told.json'
+    assert run(tmp_path / 'in', tmp_path / 'out', '--json', told) == 2
+    assert sorted(item.name for item in (tmp_path / 'out').iterdir()) == ['a', 'c']
+    said = capsys.readouterr()
+    assert 'b.mcap' in said.err
+    assert '3 bags: 0 not clean, 1 failed.' in said.out
+    entries = json.loads(told.read_text())['bags']
+    assert [entry['clean'] for entry in entries] == [False, True, True], 'files come first'
+    assert 'no MCAP file' in entries[0]['error']
+
+
+def test_the_exit_status_of_many_is_the_worst(tmp_path, loaded):
+    log(tmp_path / 'in' / 'a')
+    message = image(noise(24, 32))
+    message.encoding = 'yuv422_of_ours'
+    write_bag(tmp_path / 'in' / 'b', [Entry('/front', IMAGE, message, 1)])
+    log(tmp_path / 'in' / 'c')
+    assert run(tmp_path / 'in', tmp_path / 'out') == 1
+
+
+def test_an_interrupt_of_many_says_what_was_done(tmp_path, loaded, capsys, monkeypatch):
+    for name in 'abc':
+        log(tmp_path / 'in' / name)
+
+    def interrupt(source, *args, **how):
+        if source.name == 'b':
+            raise KeyboardInterrupt
+        return job.anonymize_bag(source, *args, **how)
+
+    monkeypatch.setattr(command, 'anonymize_bag', interrupt)
+    assert run(tmp_path / 'in', tmp_path / 'out') == 130
+    assert 'of 3 bags 1 were done' in capsys.readouterr().err
+    assert [item.name for item in (tmp_path / 'out').iterdir()] == ['a']
+
+
+def test_two_bags_of_one_name_are_2_before_any_work(tmp_path, loaded, capsys):
+    first, second = log(tmp_path / 'a' / 'one'), log(tmp_path / 'b' / 'one')
+    assert run(first, second, tmp_path / 'out') == 2
+    assert 'would both become' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+    assert loaded == []
+
+
+@pytest.mark.parametrize('place', ['in/out', 'in'])
+def test_a_target_in_the_folder_of_bags_is_2(tmp_path, loaded, capsys, place):
+    log(tmp_path / 'in' / 'a')
+    assert run(tmp_path / 'in', tmp_path / place) == 2
+    assert 'lies in it' in capsys.readouterr().err
+    assert [item.name for item in (tmp_path / 'in').iterdir()] == ['a']
+
+
+def test_a_dry_run_of_many_plans_each(tmp_path, loaded):
+    for name in 'ab':
+        log(tmp_path / 'in' / name)
+    plan = tmp_path / 'plan.json'
+    assert run(tmp_path / 'in', tmp_path / 'out', '--dry-run', '--json', plan) == 0
+    targets = [entry['target'] for entry in json.loads(plan.read_text())['bags']]
+    assert targets == [str(tmp_path / 'out' / name) for name in 'ab']
+    assert loaded == []
+    assert not (tmp_path / 'out').exists()
+
+
+# --- How the output is packed
+
+
+def test_the_output_is_packed_as_asked(source, tmp_path, detector):
+    out = tmp_path / 'out'
+    assert run(source, out, '--storage', 'sqlite3', '--compression', 'file') == 0
+    assert {item.suffix for item in out.iterdir()} == {'.zstd', '.yaml', '.json', '.jsonl'}
+    assert read_bag(out)['/log'] == read_bag(source)['/log']
+
+
+def test_a_compression_that_the_storage_has_not_is_2(source, tmp_path, detector, capsys):
+    assert run(source, tmp_path / 'out', '--storage', 'sqlite3', '--compression', 'lz4') == 2
+    assert "'lz4'" in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('size', ['0', '-1', 'nan', 'many'])
+def test_a_file_size_that_is_none_is_2(source, tmp_path, detector, size):
+    with pytest.raises(SystemExit) as raised:
+        run(source, tmp_path / 'out', f'--split-size={size}')
+    assert raised.value.code == 2
+    assert not (tmp_path / 'out').exists()

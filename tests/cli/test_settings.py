@@ -29,6 +29,7 @@ OTHER = {
     'hold_seconds': 1.5,
     'on_failure': 'blackout',
     'topic_actions': ('/c=copy',),
+    'follow': ('/d=/c',),
 }
 
 

@@ -33,9 +33,12 @@ def test_the_settings_are_those_of_the_design():
         'method',
         'strength',
         'hold_seconds',
+        'least_sightings',
         'max_rate_hz',
+        'detection_cache',
         'on_failure',
         'topic_actions',
+        'follow',
     ]
 
 
@@ -53,7 +56,7 @@ def test_the_defaults_are_the_safe_ones():
 def test_every_setting_has_help_and_every_number_bounds():
     for name, (default, option) in options().items():
         assert option.help, name
-        assert option.scope in ('all', 'node')
+        assert option.scope in ('all', 'node', 'bag')
         if isinstance(default, (int, float)):
             assert option.low is not None, name
             assert option.high is not None, name
@@ -165,6 +168,36 @@ def test_somebody_and_something_must_be_named():
         Settings(classes=('person', 'person'))
     with pytest.raises(ConfigError, match='tensorrt, cuda, cpu'):
         Settings(providers=('tpu',))
+
+
+def test_follow_is_parsed():
+    settings = Settings(follow=['/depth=/color', '/infra=/color'])
+    assert settings.twins() == {'/depth': '/color', '/infra': '/color'}
+    assert Settings().twins() == {}
+
+
+@pytest.mark.parametrize(
+    ('entries', 'said'),
+    [
+        (('/depth',), 'TOPIC=COLOUR_TOPIC'),
+        (('depth=/color',), 'TOPIC=COLOUR_TOPIC'),
+        (('/depth=color',), 'TOPIC=COLOUR_TOPIC'),
+        (('=/color',), 'TOPIC=COLOUR_TOPIC'),
+        (('/depth=/a', '/depth=/b'), 'twice'),
+        (('/depth=/depth',), "follows '/depth'"),
+        (('/depth=/infra', '/infra=/color'), "follows '/color'"),
+    ],
+)
+def test_follow_that_means_nothing_is_refused(entries, said):
+    with pytest.raises(ConfigError, match=said):
+        Settings(follow=entries)
+
+
+@pytest.mark.parametrize('action', ['copy', 'drop'])
+@pytest.mark.parametrize('topic', ['/depth', '/color'])
+def test_who_follows_or_is_followed_is_not_left_out(topic, action):
+    with pytest.raises(ConfigError, match=f'{topic}.*{action}'):
+        Settings(follow=('/depth=/color',), topic_actions=(f'{topic}={action}',))
 
 
 @pytest.mark.parametrize('action', TOPIC_ACTIONS)

@@ -7,6 +7,7 @@ import pytest
 from samples.detectors import FakeDetector, detections
 from samples.images import Stamp, image, noise, pixels_of, rows_of
 
+from anonymizer_node.core.asked import MOST_BOXES
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import STATUSES, Frame, Redacted, Region
 from anonymizer_node.core.errors import (
@@ -163,6 +164,7 @@ def answers():
     yield 'other names', detections((10, 10, 20, 30), names=('human',))
     yield 'other names, empty', detections(names=('human',))
     yield 'normalised to thousands', detections((1e6, 1e6, 2e6, 2e6))
+    yield 'too many', detections(*[(10, 10, 20, 30)] * (MOST_BOXES + 1))
 
 
 @pytest.mark.parametrize(('name', 'answer'), answers(), ids=lambda value: str(value)[:30])
@@ -215,6 +217,14 @@ def test_only_the_wanted_classes_are_obscured():
     everything = SETTINGS.changed(classes=('person', 'car'))
     assert len(run(detector=detector, settings=everything).regions) == 2
     assert run(detector=detector, settings=SETTINGS.changed(classes=('dog',))).status == 'untouched'
+
+
+def test_as_many_boxes_as_are_allowed_are_obscured_and_others_do_not_count():
+    names = ('person', 'dog')
+    boxes = [(10, 10, 20, 30)] * (2 * MOST_BOXES)
+    ids = [0] * MOST_BOXES + [1] * MOST_BOXES
+    detector = FakeDetector(answer=lambda f: detections(*boxes, names=names, ids=ids), names=names)
+    assert len(run(detector=detector).regions) == MOST_BOXES
 
 
 def test_a_box_outside_the_frame_is_a_failure_whatever_its_class():

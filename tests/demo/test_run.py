@@ -12,8 +12,9 @@ from samples.detectors import FakeDetector, detections
 from anonymizer_node.cli import demo as cli
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.demo import run
-from anonymizer_node.demo.coverage import LEAST_COVERED, LEAST_VISIBLE, read_truth
+from anonymizer_node.demo.coverage import read_truth
 from anonymizer_node.demo.processes import StageError
+from anonymizer_node.proof.coverage import LEAST_COVERED, LEAST_VISIBLE
 from anonymizer_node.simulation.cameras import Camera
 
 pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from samples.graphs import FLOAT, UINT8, doubler, model_file, paint, painted_nanodet, shaped
+from samples.images import PACKED
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Frame
@@ -121,7 +122,7 @@ def test_a_reduced_picture_still_gives_boxes_of_the_whole_frame():
     np.testing.assert_allclose(found.xyxy, [[8 * x0, 8 * y0, 8 * x1, 8 * y1]], atol=1e-2)
 
 
-@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('encoding', PACKED)
 def test_every_encoding_is_shown_as_bgr(encoding):
     bgr = blank()
     paint(bgr, 5, 6, 10, across=10, down=10)

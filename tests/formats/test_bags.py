@@ -5,13 +5,9 @@ import struct
 import numpy as np
 import pytest
 import yaml
-from rosbags.interfaces import (
-    MessageDefinition,
-    MessageDefinitionFormat,
-    QosDurability,
-    QosReliability,
-)
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from mcap.reader import SeekingReader
+from rosbags.interfaces import QosDurability, QosReliability
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from samples.bags import (
     BEST_EFFORT,
@@ -28,8 +24,9 @@ from samples.bags import (
 from samples.images import Stamp, image, noise
 
 from anonymizer_node.core.errors import FrameError, InputError
-from anonymizer_node.formats import bags
 from anonymizer_node.formats.bags import UNKNOWN_HASH, BagReader, BagWriter, Leaf, qos_profile
+from anonymizer_node.formats.rosbag.definitions import typestore_of
+from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS
 
 OWN = 'vendor_msgs/msg/Reading'
 OWN_TEXT = (
@@ -224,16 +221,7 @@ def test_an_image_topic_without_definition_is_read_as_images_are(tmp_path):
 
 def test_two_definitions_of_one_type_are_no_trouble():
     """A bag merged from two: one recorder knew the type, the other didn't."""
-    kind = MessageDefinitionFormat
-    store = bags._typestore(
-        [
-            (OWN, MessageDefinition(kind.NONE, '')),
-            (OWN, MessageDefinition(kind.MSG, '')),
-            (OWN, MessageDefinition(kind.MSG, 'uint8[] data\n')),
-            (OWN, MessageDefinition(kind.IDL, 'uint8[] data\n')),
-            (OWN, MessageDefinition(kind.MSG, '  \n')),
-        ]
-    )
+    store = typestore_of([(OWN, ''), (OWN, 'uint8[] data\n'), (OWN, '  \n'), (OWN, 'uint8[')])
     assert [name for name, _ in store.fielddefs[OWN][1]] == ['data']
 
 
@@ -417,7 +405,7 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('storage', STORAGES)
-@pytest.mark.parametrize('place', ['write', 'close'])
+@pytest.mark.parametrize('place', ['write', 'close', 'add_topic'])
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, storage, place, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, 'No space left on device')
@@ -425,8 +413,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, storage, place, monkey
     target = BagWriter(tmp_path / 'new' / 'bag', storage)
     with pytest.raises(InputError, match='No space left') as raised, target as writer:  # noqa: PT012
         topic = writer.add_topic('/log', STRING)
-        monkeypatch.setattr(Writer, place, full)
+        monkeypatch.setattr(STORAGE_WRITERS[storage], place, full)
         writer.write(topic, 1, b'\0\1\0\0')
+        writer.add_topic('/other', STRING)
     assert str(tmp_path / 'new' / 'bag') in str(raised.value)
     assert nothing_left_in(tmp_path)
 
@@ -446,12 +435,8 @@ def broken(tmp_path, kind):
     if kind == 'empty folder':
         shutil.rmtree(path)
         path.mkdir()
-    elif kind == 'no metadata':
-        (path / 'metadata.yaml').unlink()
     elif kind == 'metadata is no YAML':
         (path / 'metadata.yaml').write_text('{ : [')
-    elif kind == 'metadata is empty':
-        (path / 'metadata.yaml').write_text('')
     elif kind == 'metadata is a list':
         (path / 'metadata.yaml').write_text('[1, 2]')
     elif kind == 'metadata is bytes':
@@ -474,6 +459,9 @@ def broken(tmp_path, kind):
     elif kind == 'an empty db3':
         path = tmp_path / 'empty.db3'
         path.write_bytes(b'')
+    elif kind == 'only the magic':
+        path = tmp_path / 'begun.mcap'
+        path.write_bytes(b'\x89MCAP0\r\n')
     elif kind == 'ros1 bag':
         path = tmp_path / 'old.bag'
         path.write_bytes(b'#ROSBAG V2.0\n')
@@ -484,14 +472,11 @@ def broken(tmp_path, kind):
     'kind',
     [
         'empty folder',
-        'no metadata',
         'metadata is no YAML',
-        'metadata is empty',
         'metadata is a list',
         'metadata is bytes',
         'storage is absent',
         'storage is empty',
-        'mcap truncated',
         'mcap garbage',
         'sqlite truncated',
         'sqlite garbage',
@@ -499,6 +484,7 @@ def broken(tmp_path, kind):
         'a text named mcap',
         'an empty db3',
         'ros1 bag',
+        'only the magic',
     ],
 )
 def test_what_is_no_whole_bag_is_refused_with_a_remedy(tmp_path, kind):
@@ -511,14 +497,14 @@ def test_what_is_no_whole_bag_is_refused_with_a_remedy(tmp_path, kind):
 
 
 @pytest.mark.parametrize('error', [MemoryError, struct.error, AssertionError, ZeroDivisionError])
-@pytest.mark.parametrize('place', ['open', 'messages'])
+@pytest.mark.parametrize('place', ['get_summary', 'iter_messages'])
 def test_whatever_the_parser_raises_the_bag_is_refused(tmp_path, monkeypatch, error, place):
     path = write_bag(tmp_path / 'bag', strings())
 
     def fail(*args, **kwargs):
         raise error('told to fail')
 
-    monkeypatch.setattr(Reader, place, fail)
+    monkeypatch.setattr(SeekingReader, place, fail)
     with pytest.raises(InputError, match='told to fail'), BagReader(path) as reader:
         list(reader.messages())
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples.images import (
     BUFFERS,
+    PACKED,
     CompressedImage,
     Header,
     Stamp,
@@ -126,7 +127,7 @@ def test_a_picture_in_alpha_is_refused(encoding):
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('padding', PADDINGS)
 @pytest.mark.parametrize('method', REDACTORS)
-@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('encoding', PACKED)
 def test_every_encoding_method_step_and_size(encoding, method, padding, size):
     width, height = size
     layout = ENCODINGS[encoding]
@@ -206,7 +207,7 @@ def test_the_data_of_rclpy_stays_an_array():
 
 
 @pytest.mark.parametrize('method', REDACTORS)
-@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('encoding', PACKED)
 def test_the_whole_frame_is_a_region_too(method, encoding):
     channels = ENCODINGS[encoding].channels
     message = image(noise(64, 80, channels), encoding, 7)
@@ -240,7 +241,7 @@ def test_overlaps_do_not_depend_on_the_order(method, data):
     assert np.array_equal(pixels_of(forwards)[outside], noise(51, 50)[outside])
 
 
-@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('encoding', PACKED)
 @pytest.mark.parametrize('padding', PADDINGS)
 @pytest.mark.parametrize('buffer', BUFFERS)
 def test_blacking_out_leaves_nothing_but_size_and_head(encoding, padding, buffer):
@@ -290,7 +291,7 @@ def test_a_message_that_lies_about_its_layout_is_refused(lie):
 
 
 @pytest.mark.parametrize(
-    'name', ['16UC1', '32FC1', 'bayer_rggb8', 'yuv422', 'rgb16', '', 'BGR8', 'bgr8 ']
+    'name', ['16SC1', '64FC1', 'bayer_rggb12', 'i420', 'rgb12', '', 'BGR8', 'bgr8 ']
 )
 def test_an_unknown_encoding_is_refused_with_the_known(name):
     message = image(noise(24, 40))

@@ -111,5 +111,5 @@ def test_what_is_neither_is_refused(tmp_path):
         draw(tmp_path / 'video.mp4', 50, 0, 512)
     (tmp_path / 'lost').mkdir()
     (tmp_path / 'lost' / 'lost_0.mcap').write_bytes(b'cut off')
-    with pytest.raises(InputError, match='is not a readable rosbag2 recording'):
+    with pytest.raises(InputError, match='is not a readable recording'):
         draw(tmp_path / 'lost', 50, 0, 512)

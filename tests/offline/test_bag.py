@@ -501,7 +501,7 @@ def test_a_recording_that_gives_less_than_it_declares_is_not_clean(tmp_path, los
 
 
 @pytest.mark.parametrize('mode', [None, *CompressionMode.__members__.values()])
-def test_what_of_the_storage_is_not_kept_is_said(tmp_path, mode):
+def test_the_target_is_compressed_as_the_source_is(tmp_path, mode):
     writer = Writer(tmp_path / 'packed', version=8, storage_plugin=StoragePlugin.MCAP)
     if mode is not None:
         writer.set_compression(mode, CompressionFormat.ZSTD)
@@ -510,10 +510,13 @@ def test_what_of_the_storage_is_not_kept_is_said(tmp_path, mode):
         writer.write(connection, 1, b'\0\1\0\0\2\0\0\0x\0')
     report = anonymize_bag(tmp_path / 'packed', tmp_path / 'out', SETTINGS, [FakeDetector()])
     assert report.clean
-    notes = ' '.join(told(tmp_path)['notes'])
-    assert 'attachments' in notes
-    compressed = mode in (CompressionMode.FILE, CompressionMode.MESSAGE)
-    assert ('is compressed' in notes) == compressed
+    assert told(tmp_path)['notes'] == told(tmp_path)['losses'] == []
+    with BagReader(tmp_path / 'packed') as before, BagReader(tmp_path / 'out') as after:
+        assert before.packing.compression == after.packing.compression
+        expected = {CompressionMode.FILE: 'file', CompressionMode.MESSAGE: 'message'}
+        assert after.compression == expected.get(mode, '')
+        assert (after.packing.compression == 'zstd') == (mode == CompressionMode.STORAGE)
+    assert read_bag(tmp_path / 'out') == {'/log': [(1, b'\0\1\0\0\2\0\0\0x\0')]}
 
 
 def test_the_report_accounts_for_every_message(tmp_path):
@@ -522,7 +525,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
         Entry('/log', STRING, 'hello', 1),
         Entry('/log', STRING, 'again', 2),
     ]
-    entries[2].message.encoding = 'yuv422'
+    entries[2].message.encoding = 'yuv410'
     two = detections((0, 0, 8, 8), (20, 20, 30, 30))
     run(
         tmp_path,
@@ -546,7 +549,7 @@ def test_the_report_accounts_for_every_message(tmp_path):
     for topic in report['topics'].values():
         assert sum(topic[status] for status in statuses) == topic['count']
     assert front['causes'] == {'encoding': 1}
-    assert 'yuv422' in front['reasons']['encoding']
+    assert 'yuv410' in front['reasons']['encoding']
     assert (front['most_people'], front['regions']) == (2, 2)
 
 
@@ -665,12 +668,15 @@ def test_a_recording_damaged_further_on_leaves_nothing(tmp_path):
     refused(tmp_path, InputError)
 
 
-def test_a_truncated_recording_is_refused(tmp_path):
+def test_a_truncated_recording_is_saved_up_to_the_break_and_not_clean(tmp_path):
     path = write_bag(tmp_path / 'in', frames())
     storage = path / 'in.mcap'
     storage.write_bytes(storage.read_bytes()[:-200])
-    said = refused(tmp_path, InputError)
-    assert 'mcap recover' in said
+    report = anonymize_bag(path, tmp_path / 'out', SETTINGS, [BrightDetector()])
+    assert not report.clean
+    assert 'breaks off' in report.losses[0]
+    assert told(tmp_path)['losses'] == report.losses
+    assert read_bag(tmp_path / 'out').keys() == {'/front'}
 
 
 def test_what_is_no_bag_is_refused(tmp_path):
@@ -700,15 +706,15 @@ def test_a_model_that_can_not_be_used_is_refused(tmp_path):
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     write_bag(tmp_path / 'in', frames())
     written = []
-    whole = Writer.write
+    whole = BagWriter.write
 
-    def filling(self, *args):
+    def filling(self, *args, **how):
         written.append(args)
         if len(written) == 2:
             raise OSError(28, 'No space left on device')
-        whole(self, *args)
+        whole(self, *args, **how)
 
-    monkeypatch.setattr(Writer, 'write', filling)
+    monkeypatch.setattr(BagWriter, 'write', filling)
     assert 'No space left' in refused(tmp_path, InputError)
 
 
@@ -718,5 +724,5 @@ def test_a_report_that_can_not_be_written_leaves_no_bag(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise TypeError('told to fail')
 
-    monkeypatch.setattr(job.json, 'dumps', fail)
+    monkeypatch.setattr(job.BagReport, 'as_dict', fail)
     refused(tmp_path, TypeError)

@@ -6,6 +6,7 @@ from samples.bags import BEST_EFFORT, COMPRESSED, IMAGE, RELIABLE, STRING
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.offline.plan import plan, why_image_bearing
 
@@ -78,11 +79,26 @@ SUSPICIOUS = {
     'depth': ('vendor_msgs/msg/Picture', 'uint16[] depth', "'depth'"),
     'bounded': ('vendor_msgs/msg/Picture', 'uint8[<=1000000] data', "'data'"),
     'fixed': ('vendor_msgs/msg/Picture', 'uint8[4096] data', "'data'"),
-    'image inside': ('vendor_msgs/msg/Pair', 'sensor_msgs/Image left', 'sensor_msgs/msg/Image'),
-    'images inside': (
-        'vendor_msgs/msg/Many',
-        'sensor_msgs/CompressedImage[] views',
+    'image and bytes inside': (
+        'vendor_msgs/msg/Pair',
+        'sensor_msgs/Image left\nuint8[] right',
+        "'right'",
+    ),
+    'image that holds more than its pixels': (
         'sensor_msgs/msg/CompressedImage',
+        'std_msgs/Header header\nstring format\nuint8[] data\nuint8[] thumbnail\n',
+        "'thumbnail'",
+    ),
+    'image inside that holds more than its pixels': (
+        'vendor_msgs/msg/Pair',
+        'foxglove_msgs/RawImage left\n'
+        + section('foxglove_msgs/RawImage', 'uint8[] data\nuint8[] mask'),
+        "'left.mask'",
+    ),
+    'foxglove video': (
+        'foxglove_msgs/msg/CompressedVideo',
+        'builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format\n',
+        "'data'",
     ),
     'deep inside': (
         'vendor_msgs/msg/Outer',
@@ -121,7 +137,6 @@ SUSPICIOUS = {
         "'data'",
     ),
     'theora without definition': ('theora_image_transport/msg/Packet', '', 'definition'),
-    'disparity': ('stereo_msgs/msg/DisparityImage', '', 'sensor_msgs/msg/Image'),
     'multi array': ('std_msgs/msg/UInt8MultiArray', '', "'data'"),
     'multi array of floats': ('std_msgs/msg/Float32MultiArray', '', 'std_msgs/msg/Float32Multi'),
     'multi array inside': (
@@ -130,6 +145,43 @@ SUSPICIOUS = {
         "'heat.data'",
     ),
 }
+
+
+RAW_IMAGE = (
+    'builtin_interfaces/Time timestamp\nstring frame_id\nuint32 width\nuint32 height\n'
+    'string encoding\nuint32 step\nuint8[] data\n'
+)
+HOLDING = {
+    'one': ('vendor_msgs/msg/Pair', 'sensor_msgs/Image left', ['left']),
+    'two': (
+        'vendor_msgs/msg/Pair',
+        'sensor_msgs/Image left\nstring name\nsensor_msgs/CompressedImage right\n',
+        ['left', 'right'],
+    ),
+    'many': ('vendor_msgs/msg/Many', 'sensor_msgs/CompressedImage[] views', ['views']),
+    'deep': (
+        'vendor_msgs/msg/Outer',
+        'vendor_msgs/Inner[2] inner\n'
+        + section('vendor_msgs/Inner', 'string name\nsensor_msgs/Image[<=3] frames'),
+        ['inner.frames'],
+    ),
+    'disparity': ('stereo_msgs/msg/DisparityImage', '', ['image']),
+    'foxglove': ('foxglove_msgs/msg/RawImage', RAW_IMAGE, ['']),
+    'foxglove inside': (
+        'vendor_msgs/msg/Shot',
+        'foxglove_msgs/RawImage shot\n' + section('foxglove_msgs/RawImage', RAW_IMAGE),
+        ['shot'],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', HOLDING)
+def test_images_inside_other_types_are_anonymised_there(tmp_path, name):
+    msgtype, definition, paths = HOLDING[name]
+    (item,) = planned(tmp_path, ('/odd', msgtype, definition)).values()
+    assert (item.action, item.asked) == ('anonymize', False), item.reason
+    assert [str(place) for place in item.places] == paths
+    assert all(path in item.reason for path in paths)
 
 
 @pytest.mark.parametrize('name', SUSPICIOUS)
@@ -219,6 +271,48 @@ def test_an_action_adds_to_the_input_topics(tmp_path):
     assert [item.action for item in items.values()] == ['anonymize', 'anonymize', 'copy']
 
 
+def test_pattern_means_the_images_that_match_and_other_images_are_left_out(tmp_path):
+    items = planned(
+        tmp_path,
+        ('/a/image', IMAGE),
+        ('/a/words', STRING),
+        ('/b/image', IMAGE),
+        ('/b/image/compressed', COMPRESSED),
+        ('/c/image', IMAGE),
+        ('/d/other', IMAGE),
+        input_topics=('/*/image', '/b/**'),
+        topic_actions=('/c/image=copy',),
+    )
+    assert {name: item.action for name, item in items.items()} == {
+        '/a/image': 'anonymize',
+        '/a/words': 'copy',
+        '/b/image': 'anonymize',
+        '/b/image/compressed': 'anonymize',
+        '/c/image': 'copy',
+        '/d/other': 'drop',
+    }
+
+
+@pytest.mark.parametrize('pattern', ['/frnt/*', '/*/words', '/a/compressedDepth*'])
+def test_pattern_that_means_no_image_is_refused_and_not_taken_for_all(tmp_path, pattern):
+    topics = (('/front/image', IMAGE), ('/a/words', STRING), ('/a/compressedDepth', COMPRESSED))
+    with pytest.raises(ConfigError) as raised:
+        planned(tmp_path, *topics, input_topics=(pattern,))
+    assert repr(pattern) in str(raised.value)
+    assert 'it has /front/image.' in str(raised.value)
+
+
+def test_pattern_for_what_its_owner_copies_is_not_taken_for_all(tmp_path):
+    with pytest.raises(ConfigError, match='matches no images'):
+        planned(
+            tmp_path,
+            ('/a/image', IMAGE),
+            ('/b/image', IMAGE),
+            input_topics=('/a/*',),
+            topic_actions=('/a/image=copy',),
+        )
+
+
 def test_the_same_topic_is_not_both_anonymised_and_copied(tmp_path):
     with pytest.raises(ConfigError, match="'/a'"):
         planned(tmp_path, ('/a', IMAGE), input_topics=('/a',), topic_actions=('/a=copy',))
@@ -245,12 +339,18 @@ def test_an_empty_bag_has_no_topics(tmp_path):
 @pytest.mark.parametrize(
     'values', [{'input_topics': ('/x',)}, {'topic_actions': ('/x=anonymize',)}]
 )
-@pytest.mark.parametrize('topic', [('/x', STRING), ('/x', 'stereo_msgs/msg/DisparityImage')])
+@pytest.mark.parametrize(
+    'topic',
+    [
+        ('/x', STRING),
+        ('/x', 'vendor_msgs/msg/Pair', 'sensor_msgs/Image left\nuint8[] right'),
+    ],
+)
 def test_what_can_not_be_anonymised_is_not_promised(tmp_path, values, topic):
     with pytest.raises(ConfigError) as raised:
         planned(tmp_path, topic, **values)
     assert topic[1] in str(raised.value)
-    assert all(name in str(raised.value) for name in CODECS)
+    assert all(name in str(raised.value) for name in IMAGE_FORMS)
 
 
 def test_two_qos_on_one_topic_are_planned_alike(tmp_path):

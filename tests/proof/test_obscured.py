@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from samples.images import compressed, image
+from samples.images import compressed, image, photograph
 from samples.jpegs import jpeg_of
 
 from anonymizer_node.core.datatypes import Region
@@ -17,16 +17,6 @@ from anonymizer_node.proof.obscured import is_solid_black, why_visible
 from anonymizer_node.proof.pictures import changed_outside, picture_of
 
 REGIONS = (Region(10, 20, 90, 220), Region(70, 60, 200, 130), Region(230, 180, 320, 240))
-
-
-def photograph(seed=3):
-    """Noise of all sizes, as photographs have it, (240, 320, 3)."""
-    random = np.random.default_rng(seed)
-    pixels = np.zeros((240, 320, 3))
-    for size in (2, 4, 8, 16, 32, 64, 128):
-        coarse = random.uniform(-28, 28, (240 // size + 1, 320 // size + 1, 3))
-        pixels += cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
-    return np.clip(pixels + 125, 5, 250).astype(np.uint8)
 
 
 def why(before, after, regions=REGIONS, method=''):

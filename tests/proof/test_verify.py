@@ -469,7 +469,7 @@ def test_unknown_encoding_can_not_be_judged(twins):
         for index, entry in enumerate(entries):
             if entry.topic == '/front/image_raw':
                 message = copy.deepcopy(entry.message)
-                message.encoding = 'bayer_rggb8'
+                message.encoding = 'bayer_rggb12'
                 entries[index] = entry._replace(message=message)
     assert {'obscured', 'outside-identical'} <= set(twins.verdict().failed())
 

@@ -13,7 +13,9 @@ from sensor_msgs.msg import Image
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Detections, Outcome
 from anonymizer_node.core.pipeline import Pipeline
-from anonymizer_node.ros.camera import _TELLS_NUMBERS, Camera, UnsupportedEventTypeError
+from anonymizer_node.ros import followers
+from anonymizer_node.ros.camera import Camera
+from anonymizer_node.ros.inlet import TELLS_ABOUT_MESSAGES, UnsupportedEventTypeError
 from anonymizer_node.ros.intake import HUNG_S, Intake
 from anonymizer_node.ros.topics import CameraPlan
 
@@ -48,12 +50,13 @@ class Node:
         self.running = True
         self.context = types.SimpleNamespace(ok=lambda: self.running)
         self.now_ns = 2_000_000_000
+        self._parameter_overrides = {}
 
     def create_lifecycle_publisher(self, kind, topic, qos, qos_overriding_options):
-        return types.SimpleNamespace(publish=self.published.append)
+        return types.SimpleNamespace(publish=self.published.append, on_activate=lambda state: None)
 
     def create_subscription(
-        self, kind, topic, callback, qos, event_callbacks, qos_overriding_options
+        self, kind, topic, callback, qos, event_callbacks, qos_overriding_options, raw
     ):
         if event_callbacks is not None and not self.tells_of_losses:
             raise UnsupportedEventTypeError('not by this middleware')
@@ -61,13 +64,15 @@ class Node:
 
         def receive(message, number=0):
             numbered = {'publication_sequence_number': next(numbers) if number == 0 else number}
-            callback(*([message, numbered] if _TELLS_NUMBERS else [message]))
+            callback(*([message, numbered] if TELLS_ABOUT_MESSAGES else [message]))
 
         self.receive, self.events = receive, event_callbacks
         return object()
 
     def get_publishers_info_by_topic(self, topic):
-        return [types.SimpleNamespace(endpoint_gid=list(gid)) for gid in self.publishers]
+        return [
+            types.SimpleNamespace(endpoint_gid=list(gid), topic_type='') for gid in self.publishers
+        ]
 
     def destroy_lifecycle_publisher(self, publisher):
         pass
@@ -138,7 +143,7 @@ def test_loss_that_the_middleware_tells_of_is_counted_and_logged(camera, node):
 
 
 needs_numbers = pytest.mark.skipif(
-    not _TELLS_NUMBERS, reason='this rclpy does not hand out the numbers of messages'
+    not TELLS_ABOUT_MESSAGES, reason='this rclpy does not hand out the numbers of messages'
 )
 
 
@@ -227,7 +232,7 @@ def test_error_while_publishing_is_counted_as_a_drop(camera, node, monkeypatch):
     def refuse(message):
         raise RuntimeError('no room')
 
-    monkeypatch.setattr(camera._publisher, 'publish', refuse)
+    monkeypatch.setattr(camera._outlet._publisher, 'publish', refuse)
     node.receive(image())
     camera.serve()
     assert camera.intake.tally().dropped == {'internal': 1}
@@ -239,7 +244,7 @@ def test_error_while_publishing_at_the_end_of_the_process_is_no_failure(camera, 
         node.running = False
         raise RuntimeError('the context is gone')
 
-    monkeypatch.setattr(camera._publisher, 'publish', refuse)
+    monkeypatch.setattr(camera._outlet._publisher, 'publish', refuse)
     node.receive(image())
     camera.serve()
     assert camera.intake.tally().dropped == {'inactive': 1}
@@ -286,7 +291,7 @@ STARVED = {
     'decode': ('_codec', 'decode', 'decode'),
     'detector': ('_detector', 'detect', 'detector'),
     'redaction': ('_codec', 'redact', 'redaction'),
-    'publication': ('_publisher', 'publish', 'internal'),
+    'publication': ('_outlet', 'publish', 'internal'),
 }
 
 
@@ -346,7 +351,7 @@ def test_frame_that_can_not_be_taken_in_is_counted_and_the_process_lives(camera,
 
 def test_no_memory_beside_a_frame_leaves_the_frame_be(camera, node, monkeypatch):
     with monkeypatch.context() as starved:
-        starved.setattr(camera._gaps, 'before', no_memory)
+        starved.setattr(camera._inlet._gaps, 'before', no_memory)
         starved.setattr(camera, 'wake', no_memory)
         node.receive(image())
     camera.serve()
@@ -420,3 +425,95 @@ def test_dropped_outcome_is_never_published(camera, node, monkeypatch):
     node.receive(image())
     camera.serve()
     assert node.published == []
+
+
+# --- Cameras that follow
+
+FOLLOWER = CameraPlan('/d', '/anonymized/d', '/d', '/anonymized/d', PLAN.type_name, twin='/a')
+
+
+@pytest.fixture
+def follower(camera, announcer):
+    """Beside `camera`, which it follows."""
+    made = Camera(Node(), 6, FOLLOWER, camera._pipeline, announcer, camera._twins)
+    made.open()
+    return made
+
+
+def depth(sec=1):
+    message = Image(height=16, width=16, step=32, encoding='16UC1', data=[9] * 512)
+    message.header.stamp.sec = sec
+    return message
+
+
+def test_a_follower_waits_for_its_twin_and_is_obscured_where_that_was(camera, node, follower):
+    follower._node.receive(depth())
+    assert not follower.has_work
+    node.receive(image())
+    camera.serve()
+    assert follower.has_work
+    follower.serve()
+    (published,) = follower._node.published
+    values = np.frombuffer(published.data, np.uint16).reshape(16, 16)
+    assert not values[3:13, 3:13].any()
+    assert (values[0] == 9 * 257).all()
+    tally = follower.intake.tally()
+    assert (tally.anonymized, tally.carried, tally.people, tally.regions) == (1, 0, 0, 1)
+    assert not follower.has_work
+
+
+def test_several_frames_of_a_follower_wait_in_order(camera, node, follower):
+    for sec in (1, 2, 3):
+        follower._node.receive(depth(sec))
+    assert follower.intake.tally().pending == 3
+    for sec in (1, 2):
+        node.receive(image(sec))
+        camera.serve()
+    while follower.has_work:
+        follower.serve()
+    assert [message.header.stamp.sec for message in follower._node.published] == [1, 2]
+    assert follower.intake.tally().pending == 1
+
+
+def test_a_follower_that_has_waited_for_long_is_dropped_and_the_worker_is_told(
+    camera, follower, monkeypatch
+):
+    rung = []
+    follower.wake = lambda: rung.append(1)
+    follower._node.receive(depth())
+    rung.clear()
+    follower.follow()
+    assert rung, 'time has passed, and nobody else may tell the worker'
+    assert not follower.has_work
+    monkeypatch.setattr(followers, 'MOST_WAIT_S', -1.0)
+    assert follower.has_work
+    follower.serve()
+    assert follower._node.published == []
+    assert follower.intake.tally().dropped == {'twin': 1}
+    assert follower.intake.tally().adds_up
+
+
+def test_a_twin_that_fails_takes_its_follower_with_it(camera, node, follower, monkeypatch):
+    def broken(*_):
+        raise RuntimeError('broken')
+
+    monkeypatch.setattr(Detector, 'detect', broken)
+    follower._node.receive(depth())
+    node.receive(image())
+    camera.serve()
+    follower.serve()
+    assert (node.published, follower._node.published) == ([], [])
+    assert follower.intake.tally().dropped == {'twin': 1}
+
+
+def test_a_want_of_memory_while_it_waits_does_not_end_the_worker(follower, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    follower._node.receive(depth())
+    monkeypatch.setattr(follower._twins, 'is_due', full)
+    monkeypatch.setattr(follower._twins, 'known', full)
+    assert follower.has_work
+    follower.serve()
+    assert follower._node.published == []
+    assert follower.intake.tally().dropped == {'internal': 1}

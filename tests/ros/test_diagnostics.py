@@ -52,6 +52,10 @@ def failed(age_s, cause='decode'):
 
 
 RULES = {
+    'somebody not heard': (replace(report(), trouble='Not heard.'), ERROR, 'Not heard.'),
+    'not heard, not active': (
+        replace(report(active_since_s=None), trouble='Not heard.'), OK, 'Not active'
+    ),
     'frames pass': (report(), OK, 'Frames are anonymised.'),
     'not active': (report(active_since_s=None), OK, 'Not active'),
     'just activated': (report(Tally(), Tally(), (), NOW_S - 4.9), OK, 'Waiting'),

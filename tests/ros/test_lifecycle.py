@@ -65,13 +65,14 @@ def test_activation_that_is_not_made_leaves_nothing_open_and_may_be_tried_again(
 ):
     do, result, state, reason = ACTIVATIONS[case]
     node = make_node(input_topics=['/a', '/b'])
+    before = {'unconfigured': entities(node)}
     reach(node, 'configure')
-    before = entities(node)
+    before['inactive'] = entities(node)
     with monkeypatch.context() as broken:
         broken.setattr(node._cameras[1] if part == 'camera' else node._announcer, 'open', do)
         assert node.trigger_activate().name == result
     assert (node.state, node.refusal) == (state, reason)
-    assert entities(node) == before
+    assert entities(node) == before[state]
     assert node._worker is None
     assert workers() == []
     if state == 'unconfigured':

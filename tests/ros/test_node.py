@@ -19,6 +19,11 @@ REFUSED = {
     'output is input': ({'input_topics': ['/a'], 'output_prefix': '/'}, 'equal to their inputs'),
     'loop': ({'input_topics': ['/a', '/anonymized/a']}, 'is an input topic too'),
     'no topic name': ({'input_topics': ['/a b']}, "'/a b' is not the name of a topic"),
+    'no pattern': ({'input_topics': ['/a**/b']}, "'a**' is no part of one"),
+    'unknown QoS': (
+        {'input_topics': ['/*'], 'qos_overrides./a.subscription.reliability': 'relyable'},
+        'choose from system_default, reliable, best_effort',
+    ),
     'unknown class': ({'input_topics': ['/a'], 'classes': ['cat']}, "no class 'cat'"),
 }
 
@@ -148,9 +153,9 @@ def test_own_attributes_hide_none_of_rclpys(make_node):
     node = make_node()
     plain = rclpy.lifecycle.LifecycleNode('plain', context=node.context)
     ours = {
-        '_detector_factory', '_detectors', '_about', '_pipeline', '_cameras', '_infos', '_worker',
+        '_detector_factory', '_detectors', '_about', '_pipeline', '_cameras', '_watch', '_worker',
         '_active_since_s', '_announcer', '_settings_parameters', '_reporter', 'autostart', 'state',
-        'refusal', 'hangs', '_passed_over', '_stills', '_audience', '_watchdog',
+        'refusal', 'hangs', '_passed_over', '_stills', '_audience', '_watchdog', '_twins',
     }  # fmt: skip
     assert ours <= set(vars(node))
     assert set(vars(node)) - set(vars(plain)) == ours

@@ -67,3 +67,39 @@ def test_publishers_are_asked_for_at_a_gap_only():
     gaps = Gaps(ask)
     told(gaps, *range(1, 50))
     assert len(asked) == 1
+
+
+def test_what_two_subscriptions_heard_in_any_order_is_judged_together():
+    gaps = Gaps(lambda: [b'one'])
+    for number in (1, 2):
+        gaps.before(number)
+    for number in (5, 4, 3, 7):
+        gaps.mix(number)
+    assert gaps.tells
+    assert gaps.unmix() == 1
+    assert gaps.before(8) == 0
+    assert gaps.before(11) == 2
+    assert gaps.unmix() == 0
+
+
+def test_mixed_numbers_from_the_beginning_count_from_the_first():
+    gaps = Gaps(lambda: [b'one'])
+    gaps.mix(10)
+    gaps.mix(13)
+    assert gaps.unmix() == 2
+    assert gaps.before(14) == 0
+
+
+def test_mixed_numbers_of_several_publishers_tell_nothing():
+    there = [b'one']
+    gaps = Gaps(lambda: there)
+    gaps.before(1)
+    gaps.mix(5)
+    there.append(b'two')
+    assert gaps.unmix() == 0
+    there[:] = [b'other']
+    gaps.mix(50)
+    gaps.mix(52)
+    assert gaps.unmix() == 1  # Of the one that is there now, from its first on.
+    gaps.mix(None)
+    assert gaps.unmix() == 0

@@ -49,7 +49,7 @@ class Node:
 
 
 def camera(index, topic):
-    return SimpleNamespace(index=index, plan=SimpleNamespace(input_name=topic))
+    return SimpleNamespace(index=index, plan=SimpleNamespace(input_name=topic, twin=''))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
-from anonymizer_node.ros.topics import COMPRESSED, RAW, plan_cameras
+from anonymizer_node.ros.topics import COMPRESSED, RAW, patterns_of, plan_cameras, plan_found
 
 
 def plan(*topics, types=None, remaps=None, **settings):
@@ -67,7 +67,20 @@ def test_camera_info_lies_beside_the_image_and_is_passed_on_once(topics, infos):
         assert camera.info_output == (f'/anonymized{camera.info}' if camera.info else '')
 
 
+def test_who_follows_whom_is_planned_by_resolved_names():
+    made = plan(
+        '/a/depth', '/a/color', '/b', remaps={'/a/color': '/c'}, follow=('/a/depth=/a/color',)
+    )
+    assert [(camera.input_name, camera.twin) for camera in made] == [
+        ('/a/depth', '/c'),
+        ('/c', ''),
+        ('/b', ''),
+    ]
+
+
 REFUSED = {
+    'follows nobody': (['/a'], {'follow': ('/a=/b',)}, "follow names '/b', which is none"),
+    'nobody follows': (['/b'], {'follow': ('/a=/b',)}, "follow names '/a', which is none"),
     'none': ((), {}, 'input_topics is empty'),
     'depth': (['/a/compressedDepth'], {}, "give '/a' or '/a/compressed' in its place"),
     'theora': (['/a/theora'], {}, "image_transport of kind 'theora'"),
@@ -145,3 +158,66 @@ def test_dropped_topic_is_left_out():
 def test_camera_info_that_two_cameras_share_by_remapping_is_passed_on_once():
     made = plan('/x/a', '/y/a', remaps={'/y/camera_info': '/x/camera_info'})
     assert [camera.info for camera in made] == ['/x/camera_info', '']
+
+
+def test_patterns_are_left_for_later_and_names_beside_them_are_planned():
+    made = plan('/*/image_raw', '/front/image')
+    assert [camera.input_name for camera in made] == ['/front/image']
+    assert plan('/*/image_raw') == ()
+
+
+@pytest.mark.parametrize(
+    ('text', 'name'),
+    [
+        ('/*/image', '/a/image'),
+        ('*/image', '/ns/a/image'),
+        ('~/*', '/ns/node/image'),
+        ('**', '/ns/a/b'),
+    ],
+)
+def test_pattern_is_made_absolute_as_a_name_is(text, name):
+    def expand(given):
+        if given == '~':
+            return '/ns/node'
+        assert '*' not in given
+        return given if given.startswith('/') else f'/ns/{given}'
+
+    (pattern,) = patterns_of(Settings(input_topics=(text, '/plain')), expand)
+    assert pattern.matches(name)
+    assert not pattern.matches('/image')
+
+
+def test_bad_pattern_is_refused():
+    with pytest.raises(ConfigError, match='is not a pattern of topic names'):
+        plan('/a**/b')
+
+
+def test_action_for_what_a_pattern_means_has_an_effect():
+    assert plan('/*', topic_actions=('/a=drop',)) == ()
+    with pytest.raises(ConfigError, match='or have it dropped where a pattern means it'):
+        plan('/*', topic_actions=('/a=copy',))
+    with pytest.raises(ConfigError, match=r"none of the input_topics \['/\*'\]"):
+        plan('/*', topic_actions=('/a/b=drop',))
+
+
+def test_all_names_dropped_beside_a_pattern_is_no_error():
+    assert plan('/*/image', '/a', topic_actions=('/a=drop',)) == ()
+
+
+def test_found_camera_is_checked_against_those_that_there_are():
+    remaps = {'/anonymized/b': '/a'}
+    plans = plan('/a')
+    settings = Settings(input_topics=('/**',))
+
+    def find(topic):
+        return plan_found(settings, plans, topic, RAW, lambda name: remaps.get(name, name))
+
+    with pytest.raises(ConfigError, match="Output topic '/a' is an input topic too"):
+        find('/b')
+    found = find('/c')
+    assert (found.input, found.output_name, found.info) == ('/c', '/anonymized/c', '')
+    other = find('/x/c')
+    assert (other.info_name, other.info_output_name) == (
+        '/x/camera_info',
+        '/anonymized/x/camera_info',
+    )

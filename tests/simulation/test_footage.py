@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.bags import BagReader, BagWriter, MessageTypes
 from anonymizer_node.simulation.cameras import Camera
 from anonymizer_node.simulation.footage import IMU_TOPIC, Footage, Recording, stamped
 from anonymizer_node.simulation.scenes import Scene
@@ -105,7 +106,31 @@ def test_the_truth_names_everybody_in_every_frame(bag):
         assert (entry['width'], entry['height']) == (160, 120)
 
 
-@pytest.mark.parametrize('text', ['front=workshop:bgr8:15', 'rear=yard:jpeg:7.5:reliable'])
+def test_cameras_may_see_scenes_of_their_own():
+    types, other = MessageTypes(), replace(CAMERAS[0], name='other')
+    same, apart = (
+        [
+            shot.people
+            for shot in Footage([CAMERAS[0], other], 2.0, 3, types, apart).shots()
+            if shot.channel in (0, 2) and shot.offset_ns == 10**9
+        ]
+        for apart in (False, True)
+    )
+
+    assert same[0] == same[1]
+    assert apart[0] == same[0]
+    assert apart[1] != apart[0]
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'front=workshop:bgr8:15',
+        'rear=yard:jpeg:7.5:reliable',
+        'a=passage:mono8:5:320x240',
+        'b=passage:jpeg:5:1280x720:reliable',
+    ],
+)
 def test_a_camera_is_read_as_it_is_written(text):
     assert str(Camera.parse(text)) == text
 
@@ -123,6 +148,8 @@ def test_a_camera_is_read_as_it_is_written(text):
         'front=workshop:bgr8:15:sometimes',
         'front=workshop:bgr8:15:reliable:more',
         '/front=workshop:bgr8:15',
+        'front=workshop:bgr8:15:640',
+        'front=workshop:bgr8:15:reliable:640x480',
     ],
 )
 def test_a_camera_written_otherwise_is_refused_with_the_form(text):

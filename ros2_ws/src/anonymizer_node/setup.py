@@ -46,11 +46,13 @@ setup(
     install_requires=[
         'Jinja2',
         'PyYAML',
+        'mcap>=1.2',
         'numpy>=1.21',
         'onnxruntime>=1.16',
         'opencv-python-headless>=4.5',
         'rich',
-        'rosbags>=0.10',
+        'rosbags>=0.11',
+        'zstandard',
     ],
     extras_require={
         'ros': [
@@ -59,6 +61,7 @@ setup(
             'ros-sensor-msgs==5.5.1',
             'ros-diagnostic-msgs==5.5.1',
             'ros-visualization-msgs==5.5.1',
+            'ros-std-msgs==5.5.1',
             'ros-std-srvs==5.5.1',
             'ros-lifecycle-msgs',
         ],
@@ -100,6 +103,9 @@ setup(
         'console_scripts': [
             f'anonymizer_node = {NAME}.ros.main:main',
             f'anonymize = {NAME}.cli.main:main',
+            f'camera_simulator = {NAME}.ros.camera_simulator:main',
+            f'leak_checker = {NAME}.ros.leak_checker:main',
         ],
+        'pytest11': [f'{NAME} = {NAME}.ros.pytest_plugin'],
     },
 )

@@ -73,10 +73,10 @@ class NodeProcess:
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def wait(self) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S, quiet: bool = False) -> int:
         """Its exit status; one that a crash ended says where, for the report of the test."""
-        status = self._process.wait(PATIENCE_S)
-        if status < 0:
+        status = self._process.wait(timeout_s)
+        if status < 0 and not quiet:
             print(self.output)
         return status
 
@@ -186,7 +186,12 @@ class Probe:
         raise AssertionError(f'no answer of {name}')
 
     def change_state(self, transition: int) -> bool:
-        """Whether a transition was made. Asked for once only: a second one would fail."""
+        """Whether a transition was made."""
+        future = self.begin_change_state(transition)
+        return bool(self.until(lambda: future.done() and future.result(), 'a transition').success)
+
+    def begin_change_state(self, transition: int) -> Any:
+        """The future answer to a transition. Asked for once only: a second one would fail."""
         name = f'{NODE}/change_state'
         if name not in self._clients:
             nonsense = ChangeState.Request()
@@ -194,7 +199,7 @@ class Probe:
             assert not self.call(ChangeState, name, nonsense).success
         request = ChangeState.Request()
         request.transition.id = transition
-        return bool(self.call(ChangeState, name, request, PATIENCE_S).success)
+        return self._clients[name].call_async(request)
 
     def state(self) -> str:
         return str(self.call(GetState, f'{NODE}/get_state', GetState.Request()).current_state.label)

@@ -20,6 +20,7 @@ class Link:
     Attributes:
         heard: What came out, but for the frames that `__init__` sent.
         sent: How many frames went in, likewise.
+        warm_up: Keys of the frames that `__init__` sent.
     """
 
     def __init__(
@@ -41,14 +42,19 @@ class Link:
         self.heard: list[Any] = probe.subscribe(kind, '/anonymized' + topic, hear_reliable)
         frame = pictures.picture(person=False)
         make = pictures.compressed if kind is CompressedImage else pictures.raw
+        self.warm_up: set[tuple[int, int]] = set()
         for _ in range(200):
-            self.publisher.publish(make(frame))
+            message = make(frame)
+            self.warm_up.add(key(message))
+            self.publisher.publish(message)
             probe.spin_for(WARM_UP_PERIOD_S)
             if self.heard:
                 break
         # What of the warm-up is still under way must not be taken for an answer later.
         self.sent = 0
-        self.send(make(frame))
+        message = make(frame)
+        self.warm_up.add(key(message))
+        self.send(message)
         self.heard.clear()
         self.sent = 0
 

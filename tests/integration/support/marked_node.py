@@ -12,7 +12,7 @@ import numpy as np
 
 from anonymizer_node.core.datatypes import Detections
 from anonymizer_node.core.encodings import resized_bgr
-from anonymizer_node.ros import ending, intake, reporter
+from anonymizer_node.ros import ending, followers, intake, reporter
 from anonymizer_node.ros.main import main
 
 PERSON = (255, 0, 255)
@@ -87,4 +87,5 @@ if __name__ == '__main__':
     reporter.PERIOD_S = 0.2
     intake.HUNG_S = float(os.environ.get('HUNG_S', intake.HUNG_S))
     ending.END_S = float(os.environ.get('END_S', ending.END_S))
+    followers.MOST_WAIT_S = float(os.environ.get('MOST_WAIT_S', followers.MOST_WAIT_S))
     sys.exit(main(detector_factory=lambda settings: [MarkDetector()]))

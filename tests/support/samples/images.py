@@ -9,7 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from anonymizer_node.core.encodings import ENCODINGS
+from anonymizer_node.core.encodings import DIRECT, ENCODINGS
+
+PACKED = [name for name, encoding in ENCODINGS.items() if encoding.shown == DIRECT]
+"""Encodings with one plane of 8-bit samples."""
 
 
 @dataclass
@@ -57,6 +60,16 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0, low: int = 
     pixels = random.integers(low, 255, (height, width, channels), np.uint8)
     pixels[:, :, 3:] = 200
     return pixels
+
+
+def photograph(seed=3):
+    """Noise of all sizes, as photographs have it, (240, 320, 3)."""
+    random = np.random.default_rng(seed)
+    pixels = np.zeros((240, 320, 3))
+    for size in (2, 4, 8, 16, 32, 64, 128):
+        coarse = random.uniform(-28, 28, (240 // size + 1, 320 // size + 1, 3))
+        pixels += cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    return np.clip(pixels + 125, 5, 250).astype(np.uint8)
 
 
 def image(

@@ -15,6 +15,7 @@ from anonymizer_node.core.errors import AnonymizerError
 VERBS: Mapping[str, str] = {
     'bag': 'obscure the people in a recorded bag',
     'verify': 'prove that an anonymised bag keeps the laws',
+    'leaks': 'find people who got through in a recorded simulation',
     'model': 'list, build and measure detectors',
     'demo': 'the main job on real pictures, start to end',
     'params': 'every setting with default, unit, bounds and help',

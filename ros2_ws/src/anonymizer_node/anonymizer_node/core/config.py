@@ -37,7 +37,7 @@ class Option:
         choices: The values allowed, for strings and lists of strings.
         multiple_of: The value must be a multiple of this.
         live: Whether a running node accepts a change.
-        scope: Where the setting has an effect: `all`, or `node`.
+        scope: Where the setting has an effect: `all`, `node` or `bag`.
         live_default: Default of the node, where it has less time than a job over a recording.
     """
 
@@ -68,7 +68,11 @@ class Settings:
     """
 
     input_topics: tuple[str, ...] = _setting(
-        (), 'Image topics to anonymise; a bag with none named: every image topic in it.'
+        (),
+        'Image topics to anonymise: names, or patterns with * for any characters within a part of '
+        'a name and ** for any number of parts, such as "/*/image_raw" or "/robot/**". Patterns '
+        'take image topics only, cameras that appear later too, and no output; a bag with none '
+        'named: every image topic in it.',
     )
     output_prefix: str = _setting(
         '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'
@@ -160,11 +164,20 @@ class Settings:
     )
     hold_seconds: float = _setting(
         0.5,
-        'How long a region stays after its person was last detected.',
+        'How long a region stays after its person was last detected; in a recording also for how '
+        'long before the first time.',
         unit='s',
         low=0.0,
         high=10.0,
         live=True,
+    )
+    least_sightings: int = _setting(
+        1,
+        'In a recording, who is detected in fewer frames than this, gaps of hold_seconds between '
+        'them allowed, is taken for nobody; more than 1 uncovers people who are seen that rarely.',
+        low=1,
+        high=10,
+        scope='bag',
     )
     max_rate_hz: float = _setting(
         0.0,
@@ -174,6 +187,12 @@ class Settings:
         high=1000.0,
         live=True,
         scope='node',
+    )
+    detection_cache: str = _setting(
+        '',
+        'Folder that keeps what was detected in a recording, for a run with another method, '
+        'strength, padding, hold or pruning; empty: in the cache folder of the user.',
+        scope='bag',
     )
     on_failure: str = _setting(
         'drop',
@@ -187,6 +206,12 @@ class Settings:
         f'{", ".join(TOPIC_ACTIONS)}. "copy" passes on what can not be read (depth, video, '
         'coloured point clouds) as it is: only its owner can say that it shows nobody. Images '
         'that can be read are anonymised all the same.',
+    )
+    follow: tuple[str, ...] = _setting(
+        (),
+        'Topics that are not judged but obscured where their colour twin is at the same time, as '
+        'TOPIC=COLOUR_TOPIC: depth, infrared. Regions are scaled by the ratio of the sizes, so '
+        'both must show the same view (registered). Depth is always blacked out.',
     )
 
     def __post_init__(self) -> None:
@@ -203,6 +228,7 @@ class Settings:
         if not self.providers:
             raise ConfigError(f'providers is empty; choose from {", ".join(PROVIDERS)}.')
         self.actions()
+        self.twins()
         self.terms()
         self.regions()
 
@@ -257,6 +283,38 @@ class Settings:
             if actions.setdefault(topic, action) != action:
                 raise ConfigError(f'topic_actions names {topic!r} twice.')
         return actions
+
+    def twins(self) -> dict[str, str]:
+        """`follow` as topic -> the topic that it follows.
+
+        Raises:
+            ConfigError: If an entry isn't TOPIC=COLOUR_TOPIC, a topic has two, one that is followed
+                follows itself, or topic_actions has one of the two left out.
+        """
+        twins: dict[str, str] = {}
+        for entry in self.follow:
+            topic, _, colour = entry.partition('=')
+            if not (topic.startswith('/') and colour.startswith('/')):
+                raise ConfigError(
+                    f'follow entry {entry!r} is not TOPIC=COLOUR_TOPIC with two absolute topics.'
+                )
+            if twins.setdefault(topic, colour) != colour:
+                raise ConfigError(f'follow names {topic!r} twice.')
+        actions = self.actions()
+        for topic, colour in twins.items():
+            if colour in twins:
+                raise ConfigError(
+                    f'follow has {topic!r} follow {colour!r}, which is not judged but follows '
+                    f'{twins[colour]!r}; let both follow the same.'
+                )
+            for name in (topic, colour):
+                action = actions.get(name, 'anonymize')
+                if action != 'anonymize':
+                    raise ConfigError(
+                        f'follow names {name!r}, for which topic_actions has {action!r}; take it '
+                        'out of one of the two.'
+                    )
+        return twins
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:

@@ -131,6 +131,40 @@ class Detections:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What the detectors saw in one frame, or why they could not judge it.
+
+    Attributes:
+        found: What each detector saw, of the classes that the settings want of it; empty if one
+            could not judge the frame.
+        width: Frame columns, 0 if unknown.
+        height: Frame rows, 0 if unknown.
+        stamp_ns: Time of the header, nanoseconds; None if it could not be read.
+        cause: Why the frame was not judged, as `Outcome.cause`; empty if it was.
+        reason: The same as a sentence with value and remedy.
+    """
+
+    found: tuple[Detections, ...] = ()
+    width: int = 0
+    height: int = 0
+    stamp_ns: int | None = None
+    cause: str = ''
+    reason: str = ''
+
+
+class Cover(NamedTuple):
+    """What must be covered in a judged frame, by the recording as a whole.
+
+    Attributes:
+        kept: (N,) bool, which of the frame's own boxes.
+        held: (M, 4) float32 xyxy, and what else: people seen before or after it.
+    """
+
+    kept: NDArray[np.bool_]
+    held: Float32Array
+
+
+@dataclass(frozen=True)
 class Redacted:
     """What a codec returns for a frame with people in it.
 

@@ -1,7 +1,9 @@
 """Pixel encodings of sensor_msgs/Image: one table of how each is laid out and shown to a detector.
 
 Redaction never converts a frame. It writes into *planes*: strided views of the message's own
-buffer in which every sample of a region can be set. A packed encoding has one plane.
+buffer in which every sample of a region can be set (`core.layouts`). A packed encoding of 8 bits
+has one plane, which a detector is shown as it is. Of every other one it is shown a copy of 8 bits
+(`core.shown`).
 """
 
 from __future__ import annotations
@@ -16,32 +18,90 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import UInt8Array
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
+from anonymizer_node.core.layouts import (
+    Band,
+    Layout,
+    interleaved_422,
+    mosaic,
+    packed,
+    semi_planar,
+)
+
+DIRECT, BITS, YUV, DEPTH = 'direct', 'bits', 'yuv', 'depth'
+"""How a detector is shown an encoding: as it is; scaled to 8 bits; made into colours; not at all.
+A mosaic is shown as the pattern of its cell says, such as 'rggb'."""
+
+_OPAQUE, _OPAQUE_16 = 255, 65535
+"""Alpha where nothing is shown: a matte cut along a person's outline would show the outline."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """A packed 8-bit encoding.
+    """A pixel encoding.
 
     Attributes:
-        channels: Samples per pixel.
-        to_bgr: OpenCV colour conversion to 8-bit BGR; None if it is BGR already.
-        black: One value per channel for a pixel that shows nothing. Alpha is made opaque: a matte
-            cut along a person's outline would show the outline.
+        layout: Where its samples are, and what hides them.
+        shown: How a detector is shown it: `DIRECT`, `BITS`, `YUV`, `DEPTH` or a mosaic's pattern.
+        code: Of OpenCV's conversion to BGR where there are several that would do; else None.
     """
 
-    channels: int
-    to_bgr: int | None
-    black: tuple[int, ...]
+    layout: Layout
+    shown: str
+    code: int | None
 
+    @property
+    def channels(self) -> int:
+        """Samples per pixel of a packed encoding."""
+        return self.layout.bands[0].samples
+
+    @property
+    def black(self) -> tuple[float, ...]:
+        """One value per sample of the first plane, for a pixel that shows nothing."""
+        return self.layout.bands[0].planes[0].black
+
+
+def _encoding(
+    bands: tuple[Band, ...], shown: str, code: int | None = None, sample: str = 'u1'
+) -> Encoding:
+    return Encoding(Layout(bands, sample), shown, code)
+
+
+_GREY, _RGB = cv2.COLOR_GRAY2BGR, cv2.COLOR_RGB2BGR
+_RGBA, _BGRA = cv2.COLOR_RGBA2BGR, cv2.COLOR_BGRA2BGR
+_VU = cv2.COLOR_YUV2BGR_NV21
 
 ENCODINGS: Mapping[str, Encoding] = {
-    'bgr8': Encoding(3, None, (0, 0, 0)),
-    '8UC3': Encoding(3, None, (0, 0, 0)),
-    'rgb8': Encoding(3, cv2.COLOR_RGB2BGR, (0, 0, 0)),
-    'bgra8': Encoding(4, cv2.COLOR_BGRA2BGR, (0, 0, 0, 255)),
-    'rgba8': Encoding(4, cv2.COLOR_RGBA2BGR, (0, 0, 0, 255)),
-    'mono8': Encoding(1, cv2.COLOR_GRAY2BGR, (0,)),
-    '8UC1': Encoding(1, cv2.COLOR_GRAY2BGR, (0,)),
+    'bgr8': _encoding(packed(0, 0, 0), DIRECT),
+    '8UC3': _encoding(packed(0, 0, 0), DIRECT),
+    'rgb8': _encoding(packed(0, 0, 0), DIRECT, _RGB),
+    'bgra8': _encoding(packed(0, 0, 0, _OPAQUE), DIRECT, _BGRA),
+    'rgba8': _encoding(packed(0, 0, 0, _OPAQUE), DIRECT, _RGBA),
+    'mono8': _encoding(packed(0), DIRECT, _GREY),
+    '8UC1': _encoding(packed(0), DIRECT, _GREY),
+    'mono16': _encoding(packed(0), BITS, None, 'u2'),
+    'bgr16': _encoding(packed(0, 0, 0), BITS, None, 'u2'),
+    '16UC3': _encoding(packed(0, 0, 0), BITS, None, 'u2'),
+    'rgb16': _encoding(packed(0, 0, 0), BITS, None, 'u2'),
+    'bgra16': _encoding(packed(0, 0, 0, _OPAQUE_16), BITS, None, 'u2'),
+    'rgba16': _encoding(packed(0, 0, 0, _OPAQUE_16), BITS, None, 'u2'),
+    'yuv422': _encoding(interleaved_422(luma=1), YUV),
+    'uyvy': _encoding(interleaved_422(luma=1), YUV),
+    'yuv422_yuy2': _encoding(interleaved_422(luma=0), YUV),
+    'yuyv': _encoding(interleaved_422(luma=0), YUV),
+    'nv12': _encoding(semi_planar(2, 2), YUV),
+    'nv21': _encoding(semi_planar(2, 2), YUV, _VU),
+    'nv24': _encoding(semi_planar(1, 1), YUV),
+    'bayer_rggb8': _encoding(mosaic(), 'rggb'),
+    'bayer_bggr8': _encoding(mosaic(), 'bggr'),
+    'bayer_gbrg8': _encoding(mosaic(), 'gbrg'),
+    'bayer_grbg8': _encoding(mosaic(), 'grbg'),
+    'bayer_rggb16': _encoding(mosaic(), 'rggb', None, 'u2'),
+    'bayer_bggr16': _encoding(mosaic(), 'bggr', None, 'u2'),
+    'bayer_gbrg16': _encoding(mosaic(), 'gbrg', None, 'u2'),
+    'bayer_grbg16': _encoding(mosaic(), 'grbg', None, 'u2'),
+    # No measurement is 0 in whole millimetres (REP 118) and, where 0 is a distance, NaN.
+    '16UC1': _encoding(packed(0), DEPTH, None, 'u2'),
+    '32FC1': _encoding(packed(float('nan')), DEPTH, None, 'f4'),
 }
 
 
@@ -84,7 +144,7 @@ def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) ->
 
     Args:
         pixels: (rows, columns[, channels]) uint8 in `encoding`.
-        encoding: Key of `ENCODINGS`.
+        encoding: Key of `ENCODINGS`, of those that are shown `DIRECT`.
         width: Columns wanted, pixels.
         height: Rows wanted, pixels.
 
@@ -92,17 +152,19 @@ def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) ->
         (height, width, 3) uint8, BGR.
 
     Raises:
-        UnsupportedEncodingError: If the encoding is not in the table.
+        UnsupportedEncodingError: If the encoding is not in the table, or not shown `DIRECT`.
     """
     layout = encoding_named(encoding)
+    if layout.shown != DIRECT:
+        raise UnsupportedEncodingError(f'{encoding} is not of 8 bits; a codec makes it so first.')
     # Scaling before the colour conversion touches the fewer pixels of the two orders.
-    small = _resized(pixels, width, height)
-    if layout.to_bgr is not None:
-        small = cv2.cvtColor(small, layout.to_bgr)
+    small = resized(pixels, width, height)
+    if layout.code is not None:
+        small = cv2.cvtColor(small, layout.code)
     return np.ascontiguousarray(small, dtype=np.uint8)
 
 
-def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+def resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """A scaled picture without aliasing, which would take thin limbs away."""
     # Linear filtering at exactly one half is the mean of 2 x 2 pixels, several times faster
     # than area filtering; that does what is left.

@@ -89,13 +89,14 @@ class Tracks:
     @classmethod
     def joined(cls, *parts: Tracks) -> Tracks:
         """The rows of all parts, in their order."""
-        return cls(
-            *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls))
-        )
+        parts = tuple(part for part in parts if len(part)) or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
     def rows(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Tracks:
         """Some of the rows."""
-        return Tracks(*(getattr(self, item.name)[which] for item in fields(self)))
+        return Tracks(*(getattr(self, name)[which] for name in _COLUMNS))
 
     @property
     def size(self) -> Float64Array:
@@ -123,6 +124,8 @@ class Tracks:
         Everything between where the person was and where they should be now: one who stopped and
         one who walked on are both inside. Widened as the prediction becomes unsure.
         """
+        if not len(self):
+            return self.box
         predicted = self.predicted(stamp_ns)
         seconds = self.seconds_to(stamp_ns)
         unsure = np.where(
@@ -141,6 +144,8 @@ class Tracks:
 
     def continued(self, boxes: Float64Array, stamp_ns: int) -> Tracks:
         """The tracks after each was detected once more, boxes (T, 4)."""
+        if not len(self):
+            return self
         seconds = self.seconds_to(stamp_ns)
         spread = self._spread_after(seconds)
         # Between frames of one time nothing is learnt of a motion; the newer box is believed.
@@ -186,3 +191,30 @@ class Tracks:
             ],
             axis=1,
         )
+
+
+_COLUMNS = tuple(item.name for item in fields(Tracks))
+
+
+def between(
+    first: Float64Array, second: Float64Array, share: Float64Array, seconds: Float64Array
+) -> Float64Array:
+    """What must be covered between two sightings: a straight way from one to the other.
+
+    It is widened with the time to the nearer sighting, as a box is that was seen once.
+
+    Args:
+        first: (K, 4), at one time.
+        second: (K, 4), the same people at another.
+        share: (K,), of the way from `first`, 0..1.
+        seconds: (K,), from then to the other.
+
+    Returns:
+        (K, 4), the same for the two boxes exchanged and `1 - share`.
+    """
+    boxes = first * (1 - share)[:, None] + second * share[:, None]
+    size = np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(0.0).prod(axis=1))
+    nearer = np.minimum(share, 1 - share) * np.abs(seconds)
+    unsure = (GROWTH_PER_SECOND * nearer + WIDENING * JITTER).clip(0.0, MOST_MARGIN)
+    margin = (size * unsure)[:, None]
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)

@@ -1,94 +1,46 @@
 """The order of the steps, and the rule that nothing leaves which did not go through all of them.
 
-`Pipeline.process` is the only maker of `Outcome`s with a message in them. A message is in there
-because the detector judged the frame and the redaction finished, or because the frame was replaced
-by a black one; on every other path it isn't. The one exception is asked for by name: with
-`detect_every` above 1 the node obscures in the frames between what it carries on from the last
-detection.
+`Pipeline` is the only maker of `Outcome`s with a message in them. A message is in there because the
+detector judged the frame, or its colour twin (`follow`), and the redaction finished, or because the
+frame was replaced by a black one; on every other path it isn't. The one exception is asked for by
+name: with `detect_every` above 1 the node obscures in the frames between what it carries on from
+the last detection.
+
+Over a recording the same steps are taken in two passes: `Pipeline.judge` looks at every frame, and
+`Pipeline.redact` obscures what the recording as a whole shows to be somebody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from anonymizer_node.core.asked import Asked, wanted
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import (
+    Cover,
     Detections,
     Float32Array,
     Frame,
+    Judgement,
     Outcome,
-    Redacted,
     Region,
 )
 from anonymizer_node.core.errors import (
     AnonymizerError,
-    ConfigError,
     DetectorError,
     UnsupportedEncodingError,
 )
-from anonymizer_node.core.geometry import grow, to_regions
-from anonymizer_node.core.heads import FACES, heads
-from anonymizer_node.core.terms import HEAD, WHOLE, Terms
+from anonymizer_node.core.following import CAUSE, Twin
+from anonymizer_node.core.geometry import to_regions
+from anonymizer_node.core.roles import Codec, Detector
 from anonymizer_node.core.tracking import Tracker
 
 MOST_BETWEEN_S = 0.2
 """Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
 in between is seen with the next one: a step into the picture, and no more, goes unseen."""
-
-
-class Detector(Protocol):
-    """What the pipeline asks of a detector."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Class names by id."""
-
-    @property
-    def input_size(self) -> int:
-        """To how many pixels it reduces a frame's longer side; more are of no use to it."""
-
-    def detect(self, frame: Frame, score_threshold: float) -> Detections:
-        """Boxes in pixels of the frame, after NMS, with scores at or above the threshold.
-
-        Raises:
-            DetectorError: If the frame could not be judged.
-        """
-
-
-class Codec(Protocol):
-    """What the pipeline asks of a message type."""
-
-    def decode(self, message: Any, source: str, least_size: int) -> Frame:
-        """Read a message as far as a detector needs.
-
-        Args:
-            message: Anything with the attributes of the message type.
-            source: Becomes `Frame.source`.
-            least_size: The longer side may be reduced down to this, pixels.
-
-        Raises:
-            FrameError: If the message isn't a whole picture that this codec can read.
-        """
-
-    def redact(
-        self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
-    ) -> Redacted:
-        """The message with regions obscured; may reuse and edit `message`.
-
-        Raises:
-            FrameError, RedactionError: If it can't be done; `message` is then unfit to publish.
-        """
-
-    def blacked_out(self, message: Any) -> Any:
-        """The message with a picture of the same size and encoding that shows nothing.
-
-        Raises:
-            FrameError: If size or encoding can't be told.
-        """
 
 
 class Pipeline:
@@ -124,7 +76,7 @@ class Pipeline:
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
-        self._asked = _Asked.of(settings, self.detectors)
+        self._asked = Asked.of(settings, self.detectors)
 
     def forget(self, source: str | None = None) -> None:
         """Hold no region any longer, of one source or of all."""
@@ -168,93 +120,158 @@ class Pipeline:
                 width=frame.width,
                 height=frame.height,
             )
-        except UnsupportedEncodingError as error:
-            return _failed(message, codec, settings, 'encoding', error)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
-            return _failed(message, codec, settings, step, error)
+            return _failed(message, codec, settings, *_why(error, step))
 
-    def _judged(self, frame: Frame, asked: _Asked) -> tuple[Detections | None, Float32Array]:
+    def judge(self, message: Any, codec: Codec, source: str) -> Judgement:
+        """The first pass over a recording: look at one frame, which is left as it is.
+
+        Never raises an `Exception`. May run in several threads on pipelines whose detectors are
+        not the same.
+
+        Args:
+            message: Anything that the codec reads.
+            codec: For the message's type.
+            source: Topic or file.
+        """
+        asked = self._asked
+        step = 'decode'
+        try:
+            frame = codec.decode(message, source, asked.least_size)
+            step = 'detector'
+            found = tuple(self._found(frame, asked))
+            return Judgement(found, frame.width, frame.height, frame.stamp_ns)
+        except Exception as error:  # The edge: what it was is on record, and so is the frame.
+            cause, reason = _why(error, step)
+            return Judgement(cause=cause, reason=reason)
+
+    def to_cover(self, judgement: Judgement) -> Float32Array:
+        """A judged frame's own boxes to cover, padded, (N, 4)."""
+        return self._asked.to_cover(judgement.found)
+
+    def regions(self, judgement: Judgement, cover: Cover) -> tuple[Region, ...]:
+        """What is to be obscured in a judged frame; args as for `redact`.
+
+        Raises:
+            DetectorError: If a box is not finite.
+        """
+        asked = self._asked
+        own = asked.to_cover(judgement.found)
+        if asked.settings.least_sightings > 1:
+            own = own[cover.kept]
+        boxes = np.concatenate([own, cover.held])
+        if not np.isfinite(boxes).all():
+            raise DetectorError('A box to cover is not finite.')
+        return to_regions(boxes, judgement.width, judgement.height)
+
+    def redact(
+        self,
+        message: Any,
+        codec: Codec,
+        source: str,
+        judgement: Judgement | None,
+        cover: Cover | None,
+    ) -> Outcome:
+        """The second pass over a recording: obscure what is to be covered in one frame.
+
+        A frame that has no judgement fails, and one that failed in the first pass fails again for
+        the same cause. Never raises an `Exception`: it drops the frame. Thread-safe.
+
+        Args:
+            message: That `judge` saw; it may be edited in place.
+            codec: For the message's type.
+            source: Topic or file.
+            judgement: Of this very message.
+            cover: For it. All of the frame's own boxes are covered, whatever this says, unless
+                `least_sightings` asks for more than one sighting.
+        """
+        asked = self._asked
+        settings = asked.settings
+        if judgement is not None and judgement.cause:
+            return _failed(message, codec, settings, judgement.cause, judgement.reason)
+        step = 'unjudged'
+        try:
+            if judgement is None or cover is None:
+                raise DetectorError('There is no record that a detector has judged this frame.')
+            width, height = judgement.width, judgement.height
+            regions = self.regions(judgement, cover)
+            detections = Detections.joined(judgement.found)
+            if not regions:
+                return Outcome(
+                    'untouched', message, detections=detections, width=width, height=height
+                )
+            step = 'decode'
+            frame = codec.decode(message, source, 1)
+            if (frame.width, frame.height, frame.stamp_ns) != (width, height, judgement.stamp_ns):
+                step = 'unjudged'
+                raise DetectorError(
+                    f'The frame is {frame.width}x{frame.height}, and the one that was judged was '
+                    f'{width}x{height}, or of another time.'
+                )
+            step = 'redaction'
+            done = codec.redact(message, frame, regions, settings.method, settings.strength)
+            return Outcome(
+                'anonymized',
+                done.message,
+                done.regions,
+                detections,
+                note=done.note,
+                width=width,
+                height=height,
+            )
+        except Exception as error:  # The edge: whatever it was, the frame must not get out.
+            return _failed(message, codec, settings, *_why(error, step))
+
+    def follow(self, message: Any, codec: Codec, source: str, twin: Twin) -> Outcome:
+        """Obscure in a message what was obscured in its colour twin. Never raises an `Exception`.
+
+        Args:
+            message: Anything that the codec reads; it may be edited in place.
+            codec: For the message's type.
+            source: Topic or file.
+            twin: What became of the frames that it follows.
+        """
+        settings = self.settings
+        step = 'decode'
+        try:
+            frame = codec.measure(message, source)
+            width, height = frame.width, frame.height
+            step = CAUSE
+            regions = twin.regions_of(frame)
+            if not regions:
+                return Outcome('untouched', message, width=width, height=height)
+            step = 'redaction'
+            done = codec.redact(message, frame, regions, settings.method, settings.strength)
+            return Outcome(
+                'anonymized',
+                done.message,
+                done.regions,
+                note=done.note,
+                width=width,
+                height=height,
+            )
+        except Exception as error:  # The edge, as above.
+            return _failed(message, codec, settings, *_why(error, step))
+
+    def _judged(self, frame: Frame, asked: Asked) -> tuple[Detections | None, Float32Array]:
         """What was detected, None if this frame is one between, and the boxes to cover."""
         hold_seconds = asked.settings.hold_seconds
         state = self._sources.setdefault(frame.source, _Source())
         if self._live and not state.due(frame, asked):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
-        found = [
-            _wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
-            for detector, terms, classes in zip(
-                self.detectors, asked.terms, asked.classes, strict=True
-            )
-        ]
+        found = self._found(frame, asked)
         boxes = asked.to_cover(found)
         state.detected(frame, asked)
         return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
 
-
-@dataclass(frozen=True)
-class _Asked:
-    """Settings, taken apart for the detectors that there are.
-
-    Attributes:
-        settings: As given.
-        terms: One for each detector.
-        classes: The classes to obscure of each detector, which it has.
-        least_size: Pixels of the longer side that a detector makes use of.
-    """
-
-    settings: Settings
-    terms: tuple[Terms, ...]
-    classes: tuple[tuple[str, ...], ...]
-    least_size: int
-
-    @classmethod
-    def of(cls, settings: Settings, detectors: Sequence[Detector]) -> _Asked:
-        terms = settings.terms()
-        if len(terms) != len(detectors):
-            raise ConfigError(
-                f'model names {len(terms)} models, and there are {len(detectors)} detectors; '
-                'models are changed at the start only.'
+    def _found(self, frame: Frame, asked: Asked) -> list[Detections]:
+        """What each detector sees of the classes that are wanted of it."""
+        return [
+            wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
+            for detector, terms, classes in zip(
+                self.detectors, asked.terms, asked.classes, strict=True
             )
-        classes = tuple(
-            item.wanted(detector.names) for item, detector in zip(terms, detectors, strict=True)
-        )
-        known = list(dict.fromkeys(name for item in detectors for name in item.names))
-        shared = [names for item, names in zip(terms, classes, strict=True) if not item.own_classes]
-        met = {name for names in shared for name in names}
-        unmet = [name for name in settings.classes if shared and name not in met]
-        unmet += [name for name in settings.regions() if name and name not in known]
-        for name in unmet:
-            if name in known:
-                raise ConfigError(
-                    f'The class {name!r} would not be obscured: the models that have it name other '
-                    'classes of their own. Add it there.'
-                )
-            raise ConfigError(f'No model has a class {name!r}; there are {", ".join(known)}.')
-        return cls(settings, terms, classes, max(item.input_size for item in detectors))
-
-    def to_cover(self, found: Sequence[Detections]) -> Float32Array:
-        """The boxes to cover, padded, of what each detector found, (N, 4) float32."""
-        regions = self.settings.regions()
-        if HEAD not in regions.values():
-            return np.concatenate(
-                [
-                    grow(detections.xyxy, terms.padding)
-                    for terms, detections in zip(self.terms, found, strict=True)
-                ]
-            )
-        whole, people, faces = [], [], []
-        for terms, detections in zip(self.terms, found, strict=True):
-            names = np.array(detections.names)[detections.class_ids]
-            is_face = np.isin(names, FACES)
-            of_class = [regions.get(name, regions.get('', WHOLE)) for name in detections.names]
-            is_head = (np.array(of_class)[detections.class_ids] == HEAD) & ~is_face
-            boxes = detections.xyxy
-            faces.append(boxes[is_face])
-            people.append((boxes[is_head], terms.padding))
-            whole.append(grow(boxes[~is_head], terms.padding))
-        seen = np.concatenate(faces)
-        return np.concatenate(
-            [*whole, *(grow(heads(boxes, seen), padding) for boxes, padding in people)]
-        )
+        ]
 
 
 class _Source:
@@ -262,11 +279,11 @@ class _Source:
 
     def __init__(self) -> None:
         self.tracker = Tracker()
-        self._last: tuple[int, int, _Asked] | None = None
+        self._last: tuple[int, int, Asked] | None = None
         self._passed_over = 0
         self._detected_ns = 0
 
-    def due(self, frame: Frame, asked: _Asked) -> bool:
+    def due(self, frame: Frame, asked: Asked) -> bool:
         """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""
         since_s = (frame.stamp_ns - self._detected_ns) / 1e9
         longest_s = min(asked.settings.hold_seconds, MOST_BETWEEN_S)
@@ -280,54 +297,23 @@ class _Source:
         self._last = None  # Should the detector fail now, the next frame is due too.
         return True
 
-    def detected(self, frame: Frame, asked: _Asked) -> None:
+    def detected(self, frame: Frame, asked: Asked) -> None:
         """The detectors have judged a frame."""
         self._last = (frame.width, frame.height, asked)
         self._passed_over = 0
         self._detected_ns = frame.stamp_ns
 
 
-def _wanted(
-    detections: Detections, frame: Frame, names: Sequence[str], classes: Sequence[str]
-) -> Detections:
-    """The detections of the classes to obscure.
-
-    Raises:
-        DetectorError: If a box has no size, is turned inside out or lies outside the frame, or the
-            classes are not those that the detector has. Such an answer is about some other
-            picture, or in other words; taken as "nobody here" it would let this one out.
-    """
-    if not isinstance(detections, Detections):
-        raise DetectorError(f'The detector answered with a {type(detections).__name__}.')
-    if tuple(detections.names) != tuple(names):
-        raise DetectorError(
-            f'The detector answered with the classes {", ".join(detections.names)}, but it said '
-            f'that it has {", ".join(names)}.'
-        )
-    xyxy = detections.xyxy
-    inside = (
-        (xyxy[:, 0] < xyxy[:, 2])
-        & (xyxy[:, 1] < xyxy[:, 3])
-        & (xyxy[:, 0] < frame.width)
-        & (xyxy[:, 1] < frame.height)
-        & (xyxy[:, 2] > 0)
-        & (xyxy[:, 3] > 0)
-    )
-    if not inside.all():
-        worst = xyxy[~inside][0].tolist()
-        raise DetectorError(
-            f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
-            'one without size; the model or its family is wrong.'
-        )
-    return detections.of_classes(classes)
+def _why(error: Exception, step: str) -> tuple[str, str]:
+    """Cause and reason of a failure in a step."""
+    if isinstance(error, UnsupportedEncodingError):
+        step = 'encoding'
+    if isinstance(error, AnonymizerError):
+        return step, str(error)
+    return step, f'{type(error).__name__}: {error}'
 
 
-def _failed(
-    message: Any, codec: Codec, settings: Settings, cause: str, error: Exception
-) -> Outcome:
-    reason = str(error)
-    if not isinstance(error, AnonymizerError):
-        reason = f'{type(error).__name__}: {error}'
+def _failed(message: Any, codec: Codec, settings: Settings, cause: str, reason: str) -> Outcome:
     if settings.on_failure == 'blackout':
         try:
             return Outcome('blacked_out', codec.blacked_out(message), cause=cause, reason=reason)

@@ -30,7 +30,7 @@ LEAST_CELLS = 2
 LEAST_CELL_PX = 8
 """No cell is smaller than this, pixels: a distant person becomes one or two cells, not six."""
 
-Redactor = Callable[[NDArray[Any], tuple[int, ...], float], NDArray[Any]]
+Redactor = Callable[[NDArray[Any], tuple[float, ...], float], NDArray[Any]]
 """(patch, black, strength) -> replacement. The patch, (rows, columns, channels), is the original
 content of one region and must not be written to; the replacement has its shape and dtype."""
 
@@ -74,19 +74,19 @@ def cell_means(patch: NDArray[Any], strength: float) -> tuple[NDArray[Any], list
     return sums / counts[:, :, None], xs, ys
 
 
-def _blackout(patch: NDArray[Any], black: tuple[int, ...], strength: float) -> NDArray[Any]:
+def _blackout(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:
     # A whole row, so that the copy runs over rows and not over single pixels: ten times faster.
     row = np.tile(np.array(black, patch.dtype), (patch.shape[1], 1))
     return np.broadcast_to(row, patch.shape)
 
 
-def _pixelate(patch: NDArray[Any], black: tuple[int, ...], strength: float) -> NDArray[Any]:
+def _pixelate(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:
     means, xs, ys = cell_means(patch, strength)
     tiles = np.rint(means).astype(patch.dtype)
     return np.repeat(np.repeat(tiles, np.diff(ys), axis=0), np.diff(xs), axis=1)
 
 
-def _blur(patch: NDArray[Any], black: tuple[int, ...], strength: float) -> NDArray[Any]:
+def _blur(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:
     means, _, _ = cell_means(patch, strength)
     rows, columns, channels = patch.shape
     # The averages are rounded first: fractions would carry more than 8 bits out of each cell.
@@ -96,8 +96,10 @@ def _blur(patch: NDArray[Any], black: tuple[int, ...], strength: float) -> NDArr
     return np.asarray(np.rint(smooth.reshape(rows, columns, channels)), patch.dtype)
 
 
+BLACKOUT = 'blackout'
+
 REDACTORS: Mapping[str, Redactor] = {
-    'blackout': _blackout,
+    BLACKOUT: _blackout,
     'pixelate': _pixelate,
     'blur': _blur,
 }
@@ -117,12 +119,24 @@ def redactor_named(name: str) -> Redactor:
         ) from None
 
 
+def _stretched(redactor: Redactor, stretch: tuple[int, int]) -> Redactor:
+    """A method that sees patches with every column and row repeated."""
+    across, down = stretch
+
+    def stretched(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:
+        wide = patch.repeat(across, axis=1).repeat(down, axis=0)
+        return redactor(wide, black, strength)[::down, ::across]
+
+    return redactor if stretch == (1, 1) else stretched
+
+
 def redact(
     pixels: NDArray[Any],
     regions: Sequence[Region],
-    black: tuple[int, ...],
+    black: tuple[float, ...],
     method: str,
     strength: float,
+    stretch: tuple[int, int] = (1, 1),
 ) -> None:
     """Obscure regions of a picture, in place.
 
@@ -135,6 +149,8 @@ def redact(
         black: One value per channel.
         method: Key of `REDACTORS`.
         strength: 0..1.
+        stretch: Columns and rows by which the methods see the picture wider and higher, so that
+            their square cells are square in the frame too: 2, 1 for chroma of half the columns.
 
     Raises:
         RedactionError: If a region reaches beyond the picture or a replacement has another shape;
@@ -148,7 +164,7 @@ def redact(
         if not (0 <= region.x0 < region.x1 <= columns and 0 <= region.y0 < region.y1 <= rows):
             raise RedactionError(f'{region} is not inside the frame of {columns}x{rows} pixels.')
         patch = planes[region.y0 : region.y1, region.x0 : region.x1]
-        replacement = redactor(patch, black, strength)
+        replacement = _stretched(redactor, stretch)(patch, black, strength)
         if replacement.shape != patch.shape:
             raise RedactionError(
                 f'Method {method!r} made {replacement.shape} for a region of {patch.shape}.'

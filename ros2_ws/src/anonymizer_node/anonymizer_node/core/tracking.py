@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,9 @@ small person who runs, or a camera that turns, doesn't overlap from frame to fra
 ALIKE = 2.0
 """And only if neither width nor height differ by more than this factor."""
 
+LEAST_SHOWN = 0.6
+"""A box that shows less of a track, where it was and where it should be, may be a part of it."""
+
 MOST_TRACKS = 256
 """More are not held, but for those of one frame: under a driver that never sets the stamp no time
 passes, and none would end."""
@@ -39,10 +44,34 @@ Indices = NDArray[np.intp]
 NONE: Indices = np.zeros(0, np.intp)
 
 
+class Gaps(NamedTuple):
+    """People who are found again after frames that missed them, K rows.
+
+    Attributes:
+        before: (K, 4) float64, where each was last detected.
+        seen_ns: (K,) int64, when that was.
+        after: (K, 4) float64, where each is detected now.
+    """
+
+    before: Float64Array
+    seen_ns: NDArray[np.int64]
+    after: Float64Array
+
+    @classmethod
+    def of(cls, tracks: Tracks, boxes: Float64Array) -> Gaps:
+        """Of tracks and the boxes that continue them, (T, 4)."""
+        missed = tracks.misses > 0
+        return cls(tracks.box[missed], tracks.seen_ns[missed], boxes[missed])
+
+
 class Tracker:
     """Holds the regions of one source.
 
     Time may run backwards over a recording: feed it negated stamps.
+
+    Attributes:
+        gaps: Those that the last frame closed, one entry for each way in which a track goes on.
+        sightings: (N,) int64, in how many frames up to the last one each of its N boxes was seen.
 
     A track ends when it was not detected for the hold, or at a jump of the camera. That is a frame
     in which at least `JUMP_LEAST_LOST` tracks that were seen in the last frame, and before, are
@@ -50,8 +79,17 @@ class Tracker:
     region held. Where any of this is in doubt the regions are held on, to the end of the hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_whole: bool = False) -> None:
+        """Nothing is held yet.
+
+        Args:
+            hold_whole: Hold a track, too, where only a part of it seems to be detected. It covers
+                more, and those who really are smaller suddenly for longer.
+        """
+        self._hold_whole = hold_whole
         self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
+        self.gaps: tuple[Gaps, ...] = ()
+        self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.
@@ -69,19 +107,29 @@ class Tracker:
         tracks = self._live(stamp_ns, hold_seconds)
         boxes = xyxy.astype(np.float64)
         rows, columns = _overlapping(tracks, boxes, stamp_ns)
-        lost = tracks.rows(_others(len(tracks), rows))
-        free = boxes[_others(len(boxes), columns)]
+        found, there = tracks.rows(rows), boxes[columns]
+        alone = _others(len(boxes), columns)
+        lost, free = tracks.rows(_others(len(tracks), rows)), boxes[alone]
         held = lost.held(stamp_ns)
         parents, near = _near(lost, free, stamp_ns)
         new = free[_others(len(free), near)]
         # A track found by nearness is split: whoever is near may be somebody else, so the lost one
         # stays held as well.
-        split = lost.rows(parents).continued(free[near], stamp_ns)
+        approached = lost.rows(parents)
+        split = approached.continued(free[near], stamp_ns)
+        self.gaps = (Gaps.of(found, there), Gaps.of(approached, free[near]))
+        self.sightings = np.ones(len(boxes), np.int64)
+        self.sightings[columns] += found.sightings
+        self.sightings[np.flatnonzero(alone)[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
+        if self._hold_whole and len(found):
+            parted = found.rows(_parted(found, there, stamp_ns))
+            lost = Tracks.joined(lost, parted)
+            held = np.concatenate([held, parted.held(stamp_ns)])
         self._tracks = Tracks.joined(
             lost.missed(),
-            tracks.rows(rows).continued(boxes[columns], stamp_ns),
+            found.continued(there, stamp_ns),
             split,
             Tracks.begin(new, stamp_ns),
         ).rows(slice(-max(MOST_TRACKS, len(boxes)), None))
@@ -104,6 +152,8 @@ class Tracker:
     def _live(self, stamp_ns: int, hold_seconds: float) -> Tracks:
         """The tracks that are to be held at a time."""
         tracks = self._tracks
+        if not len(tracks):
+            return tracks
         return tracks.rows(np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9))
 
 
@@ -115,6 +165,19 @@ def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[In
         iou(tracks.predicted(stamp_ns), boxes), TRUST_IN_LAST * iou(tracks.box, boxes)
     )
     return _best_first(-overlaps, overlaps >= LEAST_IOU)
+
+
+def _parted(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> NDArray[np.bool_]:
+    """Which tracks are shown in part only by the boxes that continue them, (T, 4) -> (T,)."""
+    shares = [_share(where, boxes) for where in (tracks.predicted(stamp_ns), tracks.box)]
+    return np.asarray(np.maximum(*shares) < LEAST_SHOWN)
+
+
+def _share(a: Float64Array, b: Float64Array) -> Float64Array:
+    """How much of each box the other one of its pair covers, (T, 4) twice -> (T,), 0..1."""
+    shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    whole = (a[:, 2:] - a[:, :2]).prod(axis=1)
+    return np.asarray(shared.clip(0.0).prod(axis=1) / whole.clip(1e-9))
 
 
 def _near(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anonymizer_node.proof.coverage import coverage_of, stated_regions
+from anonymizer_node.proof.coverage import (
+    LEAST_COVERED,
+    LEAST_HEIGHT,
+    LEAST_VISIBLE,
+    coverage_of,
+    stated_regions,
+)
 from anonymizer_node.proof.verdict import Check, Failure, Tally
-
-LEAST_HEIGHT = 0.10
-"""Of the frame. Smaller people can hardly be recognised, and the detector is weak on them."""
-
-LEAST_VISIBLE = 0.15
-"""Share of a person's pixels that must be in view for the law to ask for them: of a sleeve at the
-edge of a frame no detector can tell whose it is. What is below this is counted and shown."""
-
-LEAST_COVERED = 0.5
-"""Share of a person's box that must be obscured in every frame. The box has corners that are not
-the person, and the detector's box may rightly end at a shoulder; half leaves no face."""
 
 WELL_COVERED = 0.9
 """Share from which a person counts as well covered."""

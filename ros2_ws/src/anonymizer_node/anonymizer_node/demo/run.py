@@ -11,20 +11,15 @@ from pathlib import Path
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.core.pipeline import Detector
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.demo.books import check_books, read_books
-from anonymizer_node.demo.coverage import (
-    LEAST_VISIBLE,
-    WELL_COVERED,
-    PeopleFound,
-    find_people,
-    read_truth,
-)
+from anonymizer_node.demo.coverage import WELL_COVERED, PeopleFound, find_people, read_truth
 from anonymizer_node.demo.live import play_and_record, why_no_ros
 from anonymizer_node.demo.pictures import choose_moments, pairs_at, save_before_after
 from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.offline.bag import anonymize_bag
 from anonymizer_node.proof.contact_sheet import contact_sheets
+from anonymizer_node.proof.coverage import LEAST_VISIBLE
 from anonymizer_node.proof.report import Figure, Section, write_page
 from anonymizer_node.proof.verdict import Check, Verdict
 from anonymizer_node.proof.verify import verify_bag

@@ -44,7 +44,7 @@ class ThoroughDetector:
         return self.detector.passed_over
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
-        """See `core.pipeline.Detector.detect`."""
+        """See `core.roles.Detector.detect`."""
         whole, tiled, crops = [], [], []
         for view in self.views:
             found, crop = self._look(frame, view, score_threshold)

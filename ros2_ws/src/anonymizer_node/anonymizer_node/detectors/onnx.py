@@ -124,7 +124,7 @@ class OnnxDetector:
         self._preprocessor = Preprocessor(how, takes.kind, takes.channels_last)
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
-        """See `core.pipeline.Detector.detect`."""
+        """See `core.roles.Detector.detect`."""
         return self.chosen(self.candidates(frame, score_threshold))
 
     def candidates(self, frame: Frame, score_threshold: float, input_size: int = 0) -> Decoded:

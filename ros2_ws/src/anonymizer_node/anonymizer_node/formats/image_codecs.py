@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from anonymizer_node.core.datatypes import Frame, Redacted, Region, UInt8Array
-from anonymizer_node.core.encodings import check_alpha, encoding_named
+from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, check_alpha, encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
-from anonymizer_node.core.pipeline import Codec
-from anonymizer_node.core.redaction import redact
+from anonymizer_node.core.layouts import Views, of_plane
+from anonymizer_node.core.redaction import BLACKOUT, redact
+from anonymizer_node.core.roles import Codec
+from anonymizer_node.core.shown import refuse_depth, shown
 from anonymizer_node.formats import jpeg, png
 
 MOST_PADDING = 64
@@ -26,71 +28,95 @@ be the rest of a larger picture, which no detector sees."""
 
 
 class ImageCodec:
-    """sensor_msgs/msg/Image, edited in place in the message's own buffer.
+    """sensor_msgs/msg/Image, edited in place in the message's own buffer and its own layout.
 
-    In a frame with regions the padding of its rows is set to zero.
+    In a frame with regions the padding of its rows is set to zero. Regions are widened to whole
+    chroma samples and Bayer cells. Depth is blacked out whatever the method: averages of distances
+    are no distances, and one NaN makes them all NaN.
     """
 
     def decode(self, message: Any, source: str, least_size: int) -> Frame:
-        """See `Codec.decode`. The frame's pixels are a view of `message.data`.
+        """See `Codec.decode`. Packed pixels of 8 bits are a view of `message.data`.
 
         Raises:
             FrameError: Also if there is more beside the pixels than padding, or in alpha than a
                 constant.
+            UnsupportedEncodingError: Also if it is depth, which has to follow another topic.
         """
-        pixels = self._view(message)
-        height, width, channels = pixels.shape
-        padding = self._rows(message)[:, width * channels :]
-        if padding.shape[1] > MOST_PADDING and padding.any():
-            raise FrameError(
-                f'Each row of an image of {width}x{height} {message.encoding} is followed by '
-                f'{padding.shape[1]} bytes that are not zero: they may show what nobody looks at. '
-                'Have the driver clear them, or send its whole picture.'
-            )
-        check_alpha(pixels, message.encoding)
-        return Frame(pixels, message.encoding, width, height, stamp_ns(message), source)
+        encoding = encoding_named(message.encoding)
+        refuse_depth(message.encoding, encoding)
+        views = _views(message, message.data)
+        _check_padding(message, views)
+        size = int(message.width), int(message.height)
+        pixels, name = shown(views.planes, message.encoding, encoding, size, least_size)
+        return Frame(pixels, name, *size, stamp_ns(message), source)
+
+    def measure(self, message: Any, source: str) -> Frame:
+        """See `Codec.measure`. Depth is welcome."""
+        encoding_named(message.encoding)
+        views = _views(message, message.data)
+        _check_padding(message, views)
+        pixels = views.planes[0][1]
+        if encoding_named(message.encoding).shown in (DIRECT, BITS):
+            check_alpha(pixels, message.encoding)
+        size = int(message.width), int(message.height)
+        return Frame(pixels, message.encoding, *size, stamp_ns(message), source)
 
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
     ) -> Redacted:
         """See `Codec.redact`. Writes into the message's buffer and returns the same message."""
-        pixels = frame.pixels
-        if not pixels.flags.writeable:
+        encoding = encoding_named(message.encoding)
+        layout = encoding.layout
+        widened = [layout.widened(region, frame.width, frame.height) for region in regions]
+        if not np.frombuffer(message.data, np.uint8).flags.writeable:
             _replace_data(message, bytes(message.data))
-            pixels = self._view(message)
-        redact(pixels, regions, encoding_named(frame.encoding).black, method, strength)
-        self._rows(message)[:, pixels.shape[1] * pixels.shape[2] :] = 0
-        return Redacted(message, tuple(regions))
+        views = _views(message, message.data)
+        note = ''
+        if encoding.shown == DEPTH and method != BLACKOUT:
+            method, note = BLACKOUT, f'Depth is blacked out, {method} or not.'
+        for plane, view in views.planes:
+            parts = [of_plane(region, plane, view) for region in widened]
+            there = [part for part in parts if part is not None]
+            redact(view, there, plane.black, method, strength, plane.stretch)
+        for padding in views.padding:
+            padding[...] = 0
+        return Redacted(message, tuple(dict.fromkeys(widened)), note)
 
     def blacked_out(self, message: Any) -> Any:
         """See `Codec.blacked_out`."""
-        shape = self._view(message).shape
-        black = encoding_named(message.encoding).black
-        rows = np.zeros((shape[0], message.step), np.uint8)
-        rows[:, : shape[1] * len(black)] = np.tile(np.array(black, np.uint8), shape[1])
-        _replace_data(message, rows.tobytes())
+        black = bytearray(len(message.data))
+        for plane, view in _views(message, black).planes:
+            view[...] = np.array(plane.black, view.dtype)
+        _replace_data(message, bytes(black))
         return message
 
-    def _view(self, message: Any) -> UInt8Array:
-        """The pixels of a message, (height, width, channels) uint8, where they lie.
 
-        Raises:
-            FrameError: If encoding, size, step and length of the data contradict each other.
-        """
-        channels = encoding_named(message.encoding).channels
-        height, width, step = message.height, message.width, message.step
-        size = len(message.data)
-        if height < 1 or width < 1 or step < width * channels or size != step * height:
+def _views(message: Any, data: Any) -> Views:
+    """The samples and padding of a message in a buffer of its layout.
+
+    Raises:
+        FrameError: If encoding, size, step and length of the data contradict each other.
+    """
+    layout = encoding_named(message.encoding).layout
+    size = int(message.width), int(message.height)
+    step = layout.check(message.encoding, len(message.data), size, int(message.step))
+    return layout.views(data, size, step, bool(message.is_bigendian))
+
+
+def _check_padding(message: Any, views: Views) -> None:
+    """Refuse what may be the rest of a larger picture.
+
+    Raises:
+        FrameError: If there is more than `MOST_PADDING` behind a row, and it isn't zero.
+    """
+    for padding in views.padding:
+        if padding.shape[1] > MOST_PADDING and padding.any():
             raise FrameError(
-                f'An image of {width}x{height} {message.encoding} with step {step} should hold '
-                f'{height} rows of at least {width * channels} bytes; it holds {size} bytes. '
-                'The driver fills the message wrongly.'
+                f'Each row of an image of {message.width}x{message.height} {message.encoding} is '
+                f'followed by {padding.shape[1]} bytes that are not zero: they may show what '
+                'nobody looks at. Have the driver clear them, or send its whole picture.'
             )
-        rows = self._rows(message)
-        return rows[:, : width * channels].reshape(height, width, channels)
-
-    def _rows(self, message: Any) -> UInt8Array:
-        return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
 
 
 class Compression(Protocol):
@@ -125,6 +151,10 @@ class CompressedImageCodec:
         data = bytes(message.data)
         pixels, encoding, width, height = self._compression(message, data).decode(data, least_size)
         return Frame(pixels, encoding, width, height, stamp_ns(message), source)
+
+    def measure(self, message: Any, source: str) -> Frame:
+        """See `Codec.measure`."""
+        return self.decode(message, source, 1)
 
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float

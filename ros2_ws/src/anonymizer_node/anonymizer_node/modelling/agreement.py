@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import Detections, Frame
 from anonymizer_node.core.errors import DetectorError, ModelError
 from anonymizer_node.core.geometry import iou
-from anonymizer_node.core.pipeline import Detector
+from anonymizer_node.core.roles import Detector
 
 MARGIN = 0.05
 """A detection this near the threshold may fall below it by the shift of a score that rounding to

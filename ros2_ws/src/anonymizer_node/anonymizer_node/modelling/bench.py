@@ -187,7 +187,7 @@ def measure(
         detectors: By combination.
         frame: That each judges over and over.
         rounds: That count, `WARM_UP` more come before.
-        score_threshold: See `core.pipeline.Detector.detect`.
+        score_threshold: See `core.roles.Detector.detect`.
         progress: Gets the rounds done and their number.
         clock: Seconds.
 

@@ -22,7 +22,8 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Detections, Float32Array, Frame, UInt8Array
 from anonymizer_node.core.errors import DetectorError
 from anonymizer_node.core.geometry import coverage_mask
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.modelling.evaluation import Evaluation, Hidden, Person, Precision
 from anonymizer_node.modelling.labelled import Dataset, Labelled, pixels_of

@@ -8,6 +8,7 @@ from typing import Any
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.proof.frames import FrameChecks, Statement, Where
+from anonymizer_node.proof.inside import InsideChecks, by_message
 from anonymizer_node.proof.lockstep import Lockstep, Placed
 from anonymizer_node.proof.pictures import IMAGE_TYPES
 from anonymizer_node.proof.record import FrameRecord, Record, stamp_ns
@@ -57,6 +58,7 @@ class BagLaws:
             'Every message of the other topics is there: same bytes, same time, same order.',
             'messages',
         )
+        self._inside = InsideChecks(self._frames, self._judged, self._copied, record)
         self._complete = Tally(
             'images-complete',
             4,
@@ -131,7 +133,8 @@ class BagLaws:
             asked = said.get('action') == 'copy' and said.get('asked') is True
             self._stated[name] = self._record.frames_of(*kind)
             # Of a topic that its owner wants copied, what can be read may be anonymised.
-            image = msgtype in IMAGE_TYPES and (not asked or self._stated[name])
+            inside = any(frame.image is not None for frame in self._stated[name])
+            image = inside or (msgtype in IMAGE_TYPES and (not asked or self._stated[name]))
             role = 'anonymized' if image else 'copied'
             if kind in outs:
                 self._topics.seen(change_of(entries, outs[kind]))
@@ -183,9 +186,8 @@ class BagLaws:
 
     def _image(self, message: BagMessage, index: int) -> None:
         name = self._label(message)
-        frames = self._stated[name][self._read[name] : self._read[name] + 1]
-        said = frames[0] if frames else None
-        self._read[name] += 1
+        lines = self._lines_of(name, index)
+        said = by_message(lines)[0] if lines else None
         figures = self.topics[name]
         if said is not None and said.status == 'dropped':
             self._complete.seen()
@@ -203,8 +205,22 @@ class BagLaws:
             what = 'left with no record of what was found in it'
             self._judged.seen(Failure(name, what, index, message.time_ns))
             return
-        self._judged.seen(_contradiction(said, message, index))
-        self._compare_images(message, found, said)
+        for line in lines:
+            self._judged.seen(_contradiction(line, message, index))
+        if said.image is None:
+            self._compare_images(message, found, said)
+        else:
+            self._compare_inside(message, found, said, lines)
+
+    def _lines_of(self, name: str, index: int) -> list[FrameRecord]:
+        """The next statement on record, or all of them if they are about images in one message."""
+        frames, first = self._stated[name], self._read[name]
+        last = first + 1
+        if first < len(frames) and frames[first].image is not None:
+            while last < len(frames) and frames[last].position == index:
+                last += 1
+        self._read[name] = last
+        return frames[first:last]
 
     def _compare_images(self, before: BagMessage, found: Placed, said: FrameRecord) -> None:
         name, msgtype = self._label(before), before.topic.msgtype
@@ -225,6 +241,22 @@ class BagLaws:
         share = self._frames.look(where, old, new, statement, identical)
         self.topics[name].add(
             Moment(before.time_ns, stamp_ns(old), said.status, len(said.regions), share)
+        )
+
+    def _compare_inside(
+        self, before: BagMessage, found: Placed, said: FrameRecord, lines: list[FrameRecord]
+    ) -> None:
+        name, msgtype = self._label(before), before.topic.msgtype
+        where = Where(name, found.position, said.stamp_ns)
+        try:
+            old = self._source.decode(msgtype, before.data)
+            new = self._target.decode(msgtype, found.message.data)
+        except FrameError as error:
+            self._judged.fail(where.failure(str(error)))
+            return
+        share = self._inside.look(where, old, new, lines, vouched=name in self._owner_said)
+        self.topics[name].add(
+            Moment(before.time_ns, said.stamp_ns, said.status, len(said.regions), share)
         )
 
     def _other(self, message: BagMessage, index: int) -> None:
@@ -267,8 +299,10 @@ class BagLaws:
             return Failure(name, 'is on record and not in the bag')
         pairs: list[tuple[str, Any]] = [('type', figures.msgtype), ('count', figures.count_in)]
         if figures.role == 'anonymized':
-            frames = self._stated[name]
-            judged = figures.count_in - (entry.get('copied', 0) if entry.get('asked') else 0)
+            frames = by_message(self._stated[name])
+            inside = any(frame.image is not None for frame in frames)
+            copied = entry.get('copied', 0) if entry.get('asked') and not inside else 0
+            judged = figures.count_in - copied
             if len(frames) != judged:
                 what = f'has {judged} messages to be judged and {len(frames)} lines on record'
                 return Failure(name, what)

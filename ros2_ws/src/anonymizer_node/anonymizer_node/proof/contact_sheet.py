@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.proof.pairs import image_pairs
-from anonymizer_node.proof.pictures import bgr_of
+from anonymizer_node.proof.pictures import IMAGE_TYPES, bgr_of
 from anonymizer_node.proof.verdict import Moment, TopicFigures, Verdict
 
 TILES = 8
@@ -80,7 +80,7 @@ def contact_sheets(
             if moment.stamp_ns is not None
         }
         for figures in verdict.topics.values()
-        if figures.role == 'anonymized' and figures.output
+        if figures.role == 'anonymized' and figures.output and figures.msgtype in IMAGE_TYPES
     }
     taken = _taken(verdict, chosen, show_before)
     return tuple(

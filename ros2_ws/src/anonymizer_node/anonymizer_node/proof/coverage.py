@@ -13,10 +13,21 @@ import numpy as np
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagReader
-from anonymizer_node.proof.obscured import why_region_visible
+from anonymizer_node.proof.obscured import black_areas, why_region_visible
 from anonymizer_node.proof.pairs import ImagePair, image_pairs
-from anonymizer_node.proof.pictures import outside_of, picture_of
+from anonymizer_node.proof.pictures import Picture, outside_of, picture_of
 from anonymizer_node.proof.record import Markers, read_markers, read_record
+
+LEAST_HEIGHT = 0.10
+"""Of the frame. Smaller people can hardly be recognised, and the detector is weak on them."""
+
+LEAST_VISIBLE = 0.15
+"""Share of a person's pixels that must be in view for the law to ask for them: of a sleeve at the
+edge of a frame no detector can tell whose it is. What is below this is counted and shown."""
+
+LEAST_COVERED = 0.5
+"""Share of a person's box that must be obscured in every frame. The box has corners that are not
+the person, and the detector's box may rightly end at a shoulder; half leaves no face."""
 
 Truth = Mapping[str, Mapping[int, Sequence[Sequence[float]]]]
 """Output topic -> header stamp, nanoseconds -> boxes of people, xyxy in pixels."""
@@ -137,13 +148,44 @@ def _shares(
         old, new = picture_of(pair.before), picture_of(pair.after)
     except FrameError:
         return [0.0 for _ in boxes]
-    if (old.width, old.height, old.kind) != (new.width, new.height, new.kind):
+    return covered_shares(boxes, new, old, regions)
+
+
+def covered_shares(
+    boxes: Sequence[Sequence[float]],
+    after: Picture,
+    before: Picture | None = None,
+    regions: Sequence[Region] | None = None,
+) -> list[float]:
+    """How much of each box is really obscured in an output frame, 0..1, told from its pixels.
+
+    Args:
+        boxes: xyxy, pixels.
+        after: The output frame.
+        before: Its input; None: unknown, and nothing counts as obscured but black. One of another
+            size or kind shows that the output isn't made of it: nothing is covered.
+        regions: Stated to be obscured: those that aren't cover nothing, nor does what lies outside
+            them. None: nothing is stated, and what has turned black counts.
+    """
+    if before is not None and _shape(before) != _shape(after):
         return [0.0 for _ in boxes]
-    hidden = [region for region in regions if not why_region_visible(old, new, region, regions)]
-    covered = ~outside_of(hidden, new.width, new.height)
+    if regions is None:
+        covered = black_areas(after, before)
+    else:
+        old, method = (after, 'blackout') if before is None else (before, '')
+        hidden = [
+            region
+            for region in regions
+            if not why_region_visible(old, after, region, regions, method)
+        ]
+        covered = ~outside_of(hidden, after.width, after.height)
     shares = []
     for left, top, right, bottom in boxes:
         x0, y0 = max(0, int(left)), max(0, int(top))
         part = covered[y0 : max(y0, math.ceil(bottom)), x0 : max(x0, math.ceil(right))]
         shares.append(float(part.mean()) if part.size else 1.0)
     return shares
+
+
+def _shape(picture: Picture) -> tuple[int, int, str]:
+    return picture.width, picture.height, picture.kind

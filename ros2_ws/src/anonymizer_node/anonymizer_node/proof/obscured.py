@@ -1,12 +1,13 @@
 """Whether a region is really obscured, judged from pixels alone and by a rule of its own.
 
-Black is simple: every sample is 0. For the methods that show a few averages the rule comes from
-linear algebra. A picture drawn from a grid of p x q values by any separable interpolation (tiles,
-linear, cubic) is a product A M B of which M is p x q, so its matrix of samples has at most
-min(p, q) singular values that aren't 0. What else is in a region is detail that the grid didn't
-hold. DESIGN and `core.redaction` promise at most 6 values along the longer side and none narrower
-than 8 pixels; the shorter side of a standing person's region then has one to three. Photographs of
-people keep 10 to 30 levels of contrast beyond that; rounding to whole levels keeps 0.3.
+Black is simple: every sample is 0, or chroma of no colour, or no distance. For the methods that
+show a few averages the rule comes from linear algebra. A picture drawn from a grid of p x q values
+by any separable interpolation (tiles, linear, cubic) is a product A M B of which M is p x q, so its
+matrix of samples has at most min(p, q) singular values that aren't 0. What else is in a region is
+detail that the grid didn't hold. DESIGN and `core.redaction` promise at most 6 values along the
+longer side and none narrower than 8 pixels; the shorter side of a standing person's region then has
+one to three. Photographs of people keep 10 to 30 levels of contrast beyond that; rounding to whole
+levels keeps 0.3. Distances have to be black: their averages hide nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
-from anonymizer_node.proof.pictures import Layer, Picture
+from anonymizer_node.proof.pictures import Picture
+from anonymizer_node.proof.raw_images import Layer
 
 MOST_VALUES = 6
 """Values along the longer side of a region that may survive."""
@@ -28,8 +31,8 @@ LEAST_VALUE_PX = 8
 """Pixels along a side that one value must stand for, where the region has so many."""
 
 _LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
-"""Contrast (root mean square, of 255 levels) beyond the few values that is taken for rounding:
-to whole levels, or to a JPEG's quantisation and from its colour space."""
+"""Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
+for rounding: to whole levels, or to a JPEG's quantisation and from its colour space."""
 
 _BLACK = {'raw': 0, 'png': 0, 'jpeg': 8}
 """Brightest sample that counts as black."""
@@ -65,17 +68,16 @@ def why_region_visible(
     x0, y0, x1, y1 = region
     if not (0 <= x0 < x1 <= after.width and 0 <= y0 < y1 <= after.height):
         return 'reaches beyond the picture'
-    scale = 257 if after.layers[0].pixels.dtype == np.uint16 else 1
-    levels, edge_levels = _LEVELS[after.kind] * scale, _EDGE_LEVELS[after.kind] * scale
+    levels, edge_levels = _LEVELS[after.kind], _EDGE_LEVELS[after.kind]
     for old, new in zip(before.layers, after.layers, strict=True):
         within = _without_seam(region, new)
-        if within is None or _is_black(within, new, _BLACK[after.kind] * scale):
+        if within is None or _is_black(within, new, _BLACK[after.kind]):
             continue
-        if method == 'blackout':
+        if method == 'blackout' or after.depth:
             return 'is not black'
         for part, values, alone in _parts(within, _drawn(regions, after, new)):
-            left = _detail(_cut(new, part), values)
-            if left > levels and _detail(_cut(old, part), values) > levels:
+            left = _detail(_cut(new, part), values, new.apart)
+            if left > levels and _detail(_cut(old, part), values, old.apart) > levels:
                 return f'still shows detail of {left:.1f} levels'
             side = ''
             if alone and new is after.layers[0]:
@@ -88,8 +90,24 @@ def why_region_visible(
 def is_solid_black(picture: Picture) -> bool:
     """Whether a whole frame shows nothing."""
     whole = Region(0, 0, picture.width, picture.height)
-    scale = 257 if picture.layers[0].pixels.dtype == np.uint16 else 1
-    return all(_is_black(whole, layer, _BLACK[picture.kind] * scale) for layer in picture.layers)
+    return all(_is_black(whole, layer, _BLACK[picture.kind]) for layer in picture.layers)
+
+
+def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.bool_]:
+    """Where a picture is black over areas as large as anything that is obscured, (rows, columns).
+
+    Args:
+        picture: The output frame.
+        before: Its input, of the same size and kind: what hasn't changed was not obscured, such as
+            dark clothes. Without it they pass for obscured.
+    """
+    black = np.ones((picture.height, picture.width), np.bool_)
+    for layer in picture.layers:
+        black &= _dark(layer, _BLACK[picture.kind])
+    if before is not None:
+        black &= (picture.layers[0].pixels != before.layers[0].pixels).any(axis=2)
+    kernel = np.ones((LEAST_VALUE_PX, LEAST_VALUE_PX), np.uint8)
+    return np.asarray(cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, kernel), np.bool_)
 
 
 class _Drawn(NamedTuple):
@@ -137,21 +155,37 @@ def _cut(layer: Layer, region: Region) -> NDArray[np.float64]:
 
 def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     patch = layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
-    alpha = patch[:, :, layer.colours :]
-    dark = patch[:, :, : layer.colours].max(initial=0) <= brightest
+    if layer.metres:
+        return bool(np.isnan(np.ascontiguousarray(patch).view(np.float32)).all())
+    least, most = layer.black or (0, brightest)
+    alpha, colours = patch[:, :, layer.colours :], patch[:, :, : layer.colours]
+    dark = ((colours >= least) & (colours <= most)).all()
     return bool(dark and (alpha == alpha[:1, :1]).all())
 
 
-def _detail(patch: NDArray[np.float64], values: int) -> float:
-    """Contrast that isn't explained by a grid with so many values along its shorter side, rms."""
-    rows, columns, samples = patch.shape
-    if min(rows, columns) <= values:
-        return 0.0
+def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
+    """Which pixels show nothing, (rows, columns). Alpha isn't looked at."""
+    if layer.metres:
+        metres = np.ascontiguousarray(layer.pixels).view(np.float32)
+        return np.asarray(np.isnan(metres).all(axis=2), np.bool_)
+    least, most = layer.black or (0, brightest)
+    colours = layer.pixels[:, :, : layer.colours]
+    return np.asarray(((colours >= least) & (colours <= most)).all(axis=2), np.bool_)
+
+
+def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> float:
+    """Contrast that isn't explained by a grid with so many values along its shorter side, rms.
+
+    Of a mosaic, whose colours lie `apart`, each colour is looked at by itself.
+    """
     left = 0.0
-    for sample in range(samples):
-        matrix = patch[:, :, sample] if rows <= columns else patch[:, :, sample].T
-        energies = np.linalg.eigvalsh(matrix @ matrix.T)
-        left += max(0.0, float(energies[: len(energies) - values].sum()))
+    for first in range(apart * apart):
+        colour = patch[first // apart :: apart, first % apart :: apart]
+        rows, columns, samples = colour.shape
+        for sample in range(samples if min(rows, columns) > values else 0):
+            matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
+            energies = np.linalg.eigvalsh(matrix @ matrix.T)
+            left += max(0.0, float(energies[: len(energies) - values].sum()))
     return float(np.sqrt(left / patch.size))
 
 
@@ -160,15 +194,15 @@ def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, level
 
     Only where the input has a change there: a plain wall has none to hide.
     """
-    was, now = _cut(old, part), _cut(new, part)
+    was, now, by = _cut(old, part), _cut(new, part), new.apart
     sides = (
-        ('top', part.y0 == region.y0, 0, 0, 1),
-        ('bottom', part.y1 == region.y1, 0, -1, -2),
-        ('left', part.x0 == region.x0, 1, 0, 1),
-        ('right', part.x1 == region.x1, 1, -1, -2),
+        ('top', part.y0 == region.y0, 0, 0, by),
+        ('bottom', part.y1 == region.y1, 0, -1, -1 - by),
+        ('left', part.x0 == region.x0, 1, 0, by),
+        ('right', part.x1 == region.x1, 1, -1, -1 - by),
     )
     for name, ours, axis, last, next_to_last in sides:
-        if not ours or now.shape[axis] < 2:
+        if not ours or now.shape[axis] <= by:
             continue
         outer, inner = now.take(last, axis), now.take(next_to_last, axis)
         original = was.take(last, axis)

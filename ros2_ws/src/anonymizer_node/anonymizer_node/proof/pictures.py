@@ -6,7 +6,7 @@ hide itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +16,11 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
+from anonymizer_node.proof.raw_images import DEPTH, Layer, bgr_of_layers, layers_of
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
-
-SAMPLES: Mapping[str, str] = {
-    'bgr8': 'ccc',
-    'rgb8': 'ccc',
-    '8UC3': 'ccc',
-    'bgra8': 'ccca',
-    'rgba8': 'ccca',
-    'mono8': 'c',
-    '8UC1': 'c',
-}
-"""Samples of a pixel by encoding: c is colour or brightness, a is alpha."""
 
 JPEG_START = b'\xff\xd8\xff'
 PNG_START = b'\x89PNG\r\n\x1a\n'
@@ -39,34 +29,20 @@ _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One way to look at a picture.
-
-    Attributes:
-        pixels: (rows, columns, samples) unsigned integers.
-        colours: How many of the samples, from the first, are colour; the others are alpha.
-        seam: Columns and rows along the edges of a region in which decoders mix what is stored
-            on both sides, and which are neither.
-    """
-
-    pixels: NDArray[Any]
-    colours: int
-    seam: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
 class Picture:
     """A decoded image message.
 
     Attributes:
-        layers: Raw and PNG have one; JPEG has two, brightness and colours.
+        layers: One, or two of brightness and colours: JPEG and what is stored as YUV.
         kind: `raw`, `png` or `jpeg`.
         rest: Bytes of a raw message that are no pixels: row padding.
+        depth: Whether it is of distances, of which averages hide nothing.
     """
 
     layers: tuple[Layer, ...]
     kind: str
     rest: bytes = b''
+    depth: bool = False
 
     @property
     def height(self) -> int:
@@ -77,14 +53,6 @@ class Picture:
     def width(self) -> int:
         """Columns."""
         return int(self.layers[0].pixels.shape[1])
-
-    @property
-    def bgr(self) -> NDArray[np.uint8]:
-        """For people to look at; channels in the order in which they are stored."""
-        pixels = self.layers[-1].pixels
-        if pixels.shape[2] == 1:
-            pixels = np.repeat(pixels, 3, axis=2)
-        return np.ascontiguousarray(pixels[:, :, :3], np.uint8)
 
 
 def picture_of(message: Any) -> Picture:
@@ -110,9 +78,10 @@ def bgr_of(message: Any) -> NDArray[np.uint8]:
     Raises:
         FrameError: If it can't be read.
     """
-    bgr = picture_of(message).bgr
-    swapped = str(getattr(message, 'encoding', '')).startswith('rgb')
-    return np.ascontiguousarray(bgr[:, :, ::-1]) if swapped else bgr
+    picture = picture_of(message)
+    if picture.kind == 'raw':
+        return bgr_of_layers(picture.layers, message.encoding)
+    return bgr_of_layers(picture.layers[-1:], '')
 
 
 def outside_of(regions: Sequence[Region], width: int, height: int) -> NDArray[np.bool_]:
@@ -170,18 +139,8 @@ def second_picture_in(data: bytes) -> str:
 
 
 def _raw(message: Any) -> Picture:
-    samples = SAMPLES.get(message.encoding)
-    if samples is None:
-        raise FrameError(f'an image of encoding {message.encoding!r} can not be judged')
-    height, width, step = int(message.height), int(message.width), int(message.step)
-    used = width * len(samples)
-    data = np.asarray(message.data, np.uint8)
-    if not height or not width or step < used or data.size != height * step:
-        raise FrameError(f'{data.size} bytes are no {width}x{height} {message.encoding}')
-    rows = data.reshape(height, step)
-    pixels = rows[:, :used].reshape(height, width, len(samples))
-    layer = Layer(pixels, samples.count('c'))
-    return Picture((layer,), 'raw', rows[:, used:].tobytes())
+    layers, rest = layers_of(message)
+    return Picture(layers, 'raw', rest, message.encoding in DEPTH)
 
 
 def _jpeg(data: bytes) -> Picture:

@@ -39,6 +39,8 @@ class FrameRecord(NamedTuple):
         cause: Why it was dropped or blacked out.
         note: How it was done, if there is something to know; None if the record doesn't say.
         msgtype: Such as 'sensor_msgs/msg/Image'; '' if the record doesn't say.
+        position: Of the message among those of its topic.
+        image: Which of the images in the message; None if the message is one.
     """
 
     topic: str
@@ -49,6 +51,8 @@ class FrameRecord(NamedTuple):
     cause: str = ''
     note: str | None = None
     msgtype: str = ''
+    position: int = -1
+    image: str | None = None
 
 
 @dataclass
@@ -126,7 +130,7 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
             continue
         try:
             said = reader.decode(kind, message.data)
-            listed = list(stated(said)) if kind == DETECTIONS else _stated_by_marker(said)
+            listed = stated_by(kind, said)
         except (FrameError, ValueError, OverflowError):
             unreadable += 1
             continue
@@ -137,10 +141,21 @@ def read_markers(reader: BagReader) -> tuple[dict[str, dict[int, list[Region]]],
     return markers, unreadable
 
 
+def stated_by(msgtype: str, message: Any) -> list[tuple[str, Region | None]]:
+    """Topic and region of each box in a decoded ImageMarker or Detection2DArray.
+
+    Without a box it is about a frame without regions: None, and '' where the topic isn't told.
+
+    Raises:
+        ValueError, OverflowError: If it holds something else.
+    """
+    return list(stated(message)) if msgtype == DETECTIONS else _stated_by_marker(message)
+
+
 def _stated_by_marker(marker: Any) -> list[tuple[str, Region | None]]:
     if not marker.ns:
         return []
-    return [(marker.ns, region) for region in _regions_of(marker)] or [(marker.ns, None)]
+    return [(marker.ns, region) for region in regions_of(marker)] or [(marker.ns, None)]
 
 
 def stamp_ns(message: Any) -> int:
@@ -148,7 +163,12 @@ def stamp_ns(message: Any) -> int:
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
-def _regions_of(marker: Any) -> Iterator[Region]:
+def regions_of(marker: Any) -> Iterator[Region]:
+    """The boxes that an ImageMarker draws.
+
+    Raises:
+        ValueError: If it draws something else.
+    """
     points = marker.points
     if len(points) % POINTS_PER_REGION:
         raise ValueError(f'{len(points)} points are no whole regions')
@@ -172,10 +192,14 @@ def _add(record: Record, number: int, line: str) -> None:
             str(entry.get('cause', '')),
             entry.get('note'),
             str(entry.get('type', '')),
+            int(entry.get('index', -1)),
+            None if entry.get('image') is None else str(entry['image']),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
         return
-    if frame.status not in STATUSES:
+    # An image inside a message that its owner wants copied, where it can't be read.
+    copied = frame.image is not None and frame.status == 'copied'
+    if frame.status not in STATUSES and not copied:
         record.problems.append(f'{REGIONS_NAME}, line {number}: status {frame.status!r} is unknown')
     record.frames.setdefault(frame.topic, []).append(frame)

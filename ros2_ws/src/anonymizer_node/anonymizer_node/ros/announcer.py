@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rclpy.lifecycle import LifecycleNode
 
 from anonymizer_node.core.datatypes import Outcome, Region
-from anonymizer_node.core.pipeline import Codec
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.ros.qos import message_class, output_qos
 
 try:
@@ -101,6 +101,6 @@ class Announcer:
             return
         regions = outcome.regions
         if outcome.status == 'blacked_out':
-            frame = codec.decode(outcome.message, output_topic, 1)
+            frame = codec.measure(outcome.message, output_topic)
             regions = (Region(0, 0, frame.width, frame.height),)
         publisher.publish(form(regions, outcome.message.header, output_topic, camera))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
 
 from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.ros.announcer import Listener
+from anonymizer_node.ros.camera_info import InfoRelay
+from anonymizer_node.ros.followers import ROOM, Twins
+from anonymizer_node.ros.inlet import Inlet
 from anonymizer_node.ros.intake import (
     EXPECTED,
     HUNG,
@@ -25,15 +25,9 @@ from anonymizer_node.ros.intake import (
     TRANSPORT,
     Intake,
 )
-from anonymizer_node.ros.qos import input_qos, message_class, output_qos
-from anonymizer_node.ros.sequence import Gaps
+from anonymizer_node.ros.outlet import Outlet
 from anonymizer_node.ros.throttle import Throttle
 from anonymizer_node.ros.topics import CameraPlan
-
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
-except ImportError:  # Humble.
-    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 SUBSCRIPTION_DEPTH = 5
 """DDS drops without a word what doesn't fit here, so there is room for when the executor is late.
@@ -46,14 +40,12 @@ OLDEST_PLAUSIBLE_MS = 60_000.0
 
 _UNFINISHED = Outcome('dropped', cause=INTERNAL, reason='Its work was broken off.')
 
-_TELLS_NUMBERS = hasattr(Subscription, 'CallbackType')
-"""Whether rclpy hands out what it knows of a message beside it; Humble doesn't."""
-
 
 class Camera:
-    """One image topic.
+    """One image topic, with the camera_info beside it unless another camera passes that on.
 
-    The executor's thread calls `open` and `close` and receives; the worker's thread calls `serve`.
+    The executor's thread calls `open`, `follow` and `close` and receives; the worker's thread calls
+    `serve`.
 
     Attributes:
         index: Of this camera in the node.
@@ -69,6 +61,7 @@ class Camera:
         plan: CameraPlan,
         pipeline: Pipeline,
         announcer: Listener,
+        twins: Twins | None = None,
     ) -> None:
         """Closed at first.
 
@@ -78,60 +71,97 @@ class Camera:
             plan: The topics.
             pipeline: Shared by all cameras; only `serve` uses it to process.
             announcer: Told of every frame published.
+            twins: Shared by all cameras: what those that are followed have shown.
         """
         self.index = index
         self.plan = plan
-        self.intake = Intake()
+        self.intake = Intake(room=ROOM, follows=True) if plan.twin else Intake()
         self.wake: Callable[[], None] = lambda: None
         self._node = node
         self._pipeline = pipeline
+        self._twins = twins or Twins()
         self._source = plan.input_name
         self._codec = CODECS[plan.type_name]
         self._log_due = Throttle(interval_s=10.0)
         self._announcer = announcer
-        self._subscription: Any = None
-        self._publisher: Any = None
-        self._gate = threading.Lock()
-        self._gaps = Gaps(self._publishers)
+        self._outlet = Outlet(node, plan.type_name, plan.output, plan.output_name, PUBLISHER_DEPTH)
+        self._inlet = Inlet(
+            node,
+            plan.type_name,
+            plan.input,
+            plan.input_name,
+            SUBSCRIPTION_DEPTH,
+            self._receive,
+            self._lost,
+        )
+        self._info = InfoRelay(node, plan) if plan.info else None
 
     def open(self) -> None:
         """Make the topics and take frames."""
-        kind = message_class(self.plan.type_name)
-        self._gaps = Gaps(self._publishers)
-        self._publisher = self._node.create_lifecycle_publisher(
-            kind,
-            self.plan.output,
-            output_qos(PUBLISHER_DEPTH),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        try:
-            self._subscription = self._subscribe(
-                kind, SubscriptionEventCallbacks(message_lost=self._lose)
-            )
-        except UnsupportedEventTypeError:  # This middleware doesn't tell of losses.
-            self._subscription = self._subscribe(kind, None)
+        self._inlet.look()
+        self._outlet.open(self._inlet.durable)
+        self._inlet.open()
         self.intake.open()
+        if self._info is not None:
+            self._info.open()
+
+    def follow(self) -> None:
+        """Go along with what is offered now. Only while open."""
+        self._inlet.look()
+        # First, or the image that was kept for us would go out unkept.
+        self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
+        if self._inlet.adapt():
+            self._node.get_logger().info(
+                f'{self.plan.input_name} is subscribed to as {self._inlet.told} from now on, which '
+                'is what its publishers offer.'
+            )
+        self._outlet.look()
+        if self.plan.twin:
+            self.wake()  # A frame may have waited for long enough.
+        if self._info is not None:
+            self._info.follow()
 
     def close(self) -> None:
         """After this returned nothing is published, whatever the worker is at."""
-        publisher = self.silence()
-        if publisher is not None:
-            self._node.destroy_lifecycle_publisher(publisher)
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            self._node.destroy_subscription(subscription)
+        self.silence()
+        if self._info is not None:
+            self._info.close()
+        self._outlet.close()
+        self._inlet.close()
 
-    def silence(self) -> Any:
-        """Take nothing in and publish nothing from now on; the publisher that there was."""
+    def silence(self) -> None:
+        """Take nothing in and publish nothing from now on; the topics are left as they are."""
         self.intake.close()
-        with self._gate:
-            publisher, self._publisher = self._publisher, None
-        return publisher
+        self._outlet.silence()
+
+    @property
+    def trouble(self) -> str:
+        """Why a publisher isn't heard, or somebody doesn't hear; '' if all is well."""
+        about_info = '' if self._info is None else self._info.trouble
+        return self._inlet.trouble or self._outlet.trouble or about_info
+
+    @property
+    def qos_in(self) -> str:
+        """The QoS asked for, in words; '' if closed."""
+        return self._inlet.told
+
+    @property
+    def qos_out(self) -> str:
+        """The QoS offered, in words; '' if closed."""
+        return self._outlet.told
 
     @property
     def has_work(self) -> bool:
-        """Whether a frame waits."""
-        return self.intake.has_waiting
+        """Whether a frame waits, and waits for nothing else than its turn."""
+        if not self.plan.twin:
+            return self.intake.has_waiting
+        oldest = self.intake.oldest
+        if oldest is None:
+            return False
+        try:
+            return self._twins.is_due(self._source, self.plan.twin, *oldest)
+        except Exception:  # Of memory, most likely. `serve` may not raise it, nor may this.
+            return True
 
     def serve(self) -> None:
         """Process the frame that waits, and publish what came of it."""
@@ -140,7 +170,7 @@ class Camera:
             return
         done, age_ms = _UNFINISHED, None
         try:
-            done = self._publish(self._pipeline.process(message, self._codec, self._source))
+            done = self._publish(self._processed(message))
             if done.message is not None:
                 with self._surviving():
                     age_ms = self._age_ms(done.message)
@@ -152,50 +182,34 @@ class Camera:
             self.intake.settle(done, self._people(done), age_ms)
         self._log(done.status, done.cause, done.reason)
 
+    def _processed(self, message: Any) -> Outcome:
+        """What the pipeline makes of a message, which those who follow are told."""
+        at_ns = stamp_ns(message)
+        if self.plan.twin:
+            known = self._twins.known(self.plan.twin, at_ns)
+            return self._pipeline.follow(message, self._codec, self._source, known)
+        outcome = self._pipeline.process(message, self._codec, self._source)
+        self._twins.judged(self._source, at_ns, outcome)
+        return outcome
+
     def _publish(self, outcome: Outcome) -> Outcome:
         """The one place at which images leave. Returns what became of the frame."""
         if outcome.message is None:
             return outcome
-        with self._gate:
-            if self._publisher is None:
-                return Outcome('dropped', cause=INACTIVE, reason='The node was deactivated.')
-            if self.intake.overdue:
-                return Outcome(
-                    'dropped',
-                    cause=HUNG,
-                    reason=f'It came back after {self.intake.busy_s():.1f} s, too late to publish.',
-                )
-            self._publisher.publish(outcome.message)
-            return outcome
-
-    def _subscribe(self, kind: type, events: SubscriptionEventCallbacks | None) -> Any:
-        return self._node.create_subscription(
-            kind,
-            self.plan.input,
-            self._receive_numbered if _TELLS_NUMBERS else self._receive,
-            input_qos(SUBSCRIPTION_DEPTH),
-            event_callbacks=events,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-
-    def _publishers(self) -> list[bytes]:
-        infos = self._node.get_publishers_info_by_topic(self.plan.input_name)
-        return [bytes(info.endpoint_gid) for info in infos]
-
-    def _lose(self, loss: Any) -> None:
-        if not self._gaps.tells:
-            self._lost(loss.total_count_change, 'The middleware lost frames on the way in.')
+        if self.intake.overdue:
+            return Outcome(
+                'dropped',
+                cause=HUNG,
+                reason=f'It came back after {self.intake.busy_s():.1f} s, too late to publish.',
+            )
+        if not self._outlet.publish(outcome.message):
+            return Outcome('dropped', cause=INACTIVE, reason='The node was deactivated.')
+        return outcome
 
     def _lost(self, count: int, reason: str) -> None:
-        self.intake.lose(count)
-        self._log('dropped', TRANSPORT, reason)
-
-    def _receive_numbered(self, message: Any, info: Any) -> None:
         with self._surviving():
-            missing = self._gaps.before(info.get('publication_sequence_number'))
-            if missing:
-                self._lost(missing, 'Its publisher numbers frames, and some numbers never came.')
-        self._receive(message)
+            self.intake.lose(count)
+            self._log('dropped', TRANSPORT, reason)
 
     def _receive(self, message: Any) -> None:
         try:

@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo
 
-from anonymizer_node.ros.qos import input_qos, output_qos
+from anonymizer_node.ros.inlet import Inlet
+from anonymizer_node.ros.outlet import Outlet
+from anonymizer_node.ros.topics import CameraPlan
 
+TYPE = 'sensor_msgs/msg/CameraInfo'
 DEPTH = 10
 
 
 class InfoRelay:
-    """One camera_info topic."""
+    """One camera_info topic. It belongs to a camera, which opens and closes it."""
 
-    def __init__(self, node: LifecycleNode, info: str, output: str) -> None:
+    def __init__(self, node: LifecycleNode, plan: CameraPlan) -> None:
         """Closed at first.
 
         Args:
             node: Owner of the topics.
-            info: Absolute name, before remapping.
-            output: Likewise.
+            plan: Of the camera.
         """
-        self._node = node
-        self._info = info
-        self._output = output
-        self._publisher: Any = None
-        self._subscription: Any = None
+        self._outlet = Outlet(node, TYPE, plan.info_output, plan.info_output_name, DEPTH)
+        self._inlet = Inlet(
+            node, TYPE, plan.info, plan.info_name, DEPTH, self._outlet.publish, raw=True
+        )
 
     def open(self) -> None:
         """Make the topics and pass on."""
-        overridable = QoSOverridingOptions.with_default_policies()
-        self._publisher = self._node.create_lifecycle_publisher(
-            CameraInfo, self._output, output_qos(DEPTH), qos_overriding_options=overridable
-        )
-        self._subscription = self._node.create_subscription(
-            CameraInfo,
-            self._info,
-            self._publisher.publish,
-            input_qos(DEPTH),
-            qos_overriding_options=overridable,
-            raw=True,
-        )
+        self._inlet.look()
+        self._outlet.open(self._inlet.durable)
+        self._inlet.open()
+
+    def follow(self) -> None:
+        """Go along with what is offered now."""
+        self._inlet.look()
+        self._outlet.keep(self._inlet.durable, self._inlet.is_alone)
+        self._inlet.adapt()
+        self._outlet.look()
 
     def close(self) -> None:
         """Pass on no longer."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            self._node.destroy_subscription(subscription)
-        publisher, self._publisher = self._publisher, None
-        if publisher is not None:
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._outlet.close()
+        self._inlet.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why somebody isn't heard or doesn't hear; '' if all is well."""
+        return self._inlet.trouble or self._outlet.trouble

@@ -7,10 +7,9 @@ It writes what it published as a bag, the raw input for whatever comes after, an
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter
+from anonymizer_node.ros.qos import message_class
 from anonymizer_node.ros.session import heed_signals, read_line, session, spin_until
-from anonymizer_node.simulation.cameras import Camera
+from anonymizer_node.simulation.cameras import FORM, Camera
 from anonymizer_node.simulation.footage import Footage, Recording, Shot, stamped
 
 TRUTH_NAME = 'truth.json'
@@ -31,6 +31,10 @@ READY = 'player: ready'
 PLAYED = 'player: played'
 DEPTH = 10
 ACKNOWLEDGED_WITHIN_S = 10.0
+
+
+Sent = Callable[[Shot, bytes, int], None]
+"""Gets a message that was just published: as planned, in CDR, and the stamp that it bears."""
 
 
 class CameraPlayer:
@@ -52,24 +56,25 @@ class CameraPlayer:
             )
             for channel in footage.channels
         ]
-        self._awaited = [
-            *self._publishers[: 2 * len(footage.cameras) : 2],
-            self._publishers[-1],
-        ]
+        self.images = self._publishers[: 2 * len(footage.cameras) : 2]
+        self.imu = self._publishers[-1]
 
-    def wait_for_subscribers(self, timeout_s: float) -> list[str]:
-        """Wait until every image topic and the inertial unit has one; the topics that have none."""
-        spin_until(self._executor, lambda: not self._unmatched(), timeout_s)
-        return self._unmatched()
+    def wait_for_subscribers(
+        self, publishers: Sequence[Publisher[Any]], timeout_s: float
+    ) -> list[str]:
+        """Wait until every one has a subscriber; the topics that still have none."""
 
-    def _unmatched(self) -> list[str]:
-        return [
-            publisher.topic_name
-            for publisher in self._awaited
-            if publisher.get_subscription_count() == 0
-        ]
+        def lacking() -> list[str]:
+            return [
+                publisher.topic_name
+                for publisher in publishers
+                if publisher.get_subscription_count() == 0
+            ]
 
-    def play(self, shots: Sequence[Shot], recording: Recording) -> float:
+        spin_until(self._executor, lambda: not lacking(), timeout_s)
+        return lacking()
+
+    def play(self, shots: Sequence[Shot], sent: Sent) -> float:
         """Publish everything at its time, stamped with the node's clock.
 
         Returns:
@@ -84,24 +89,18 @@ class CameraPlayer:
                 stamp_ns = self._node.get_clock().now().nanoseconds
             data = stamped(shot.data, stamp_ns)
             self._publishers[shot.channel].publish(data)
-            recording.add(shot, data, stamp_ns)
+            sent(shot, data, stamp_ns)
         return worst
 
     def wait_for_acknowledgement(self) -> bool:
         """Whether all reliable subscribers have everything."""
-        within = Duration(seconds=ACKNOWLEDGED_WITHIN_S)
-        return all(publisher.wait_for_all_acked(within) for publisher in self._publishers)
+        return acknowledged(self._publishers)
 
 
-def message_class(msgtype: str) -> Any:
-    """The class of a message type such as 'sensor_msgs/msg/Image'.
-
-    Raises:
-        ImportError: If its package isn't installed.
-        AttributeError: If the package hasn't that message.
-    """
-    package, _, name = msgtype.split('/')
-    return getattr(importlib.import_module(f'{package}.msg'), name)
+def acknowledged(publishers: Sequence[Publisher[Any]]) -> bool:
+    """Whether all reliable subscribers have everything; waits for them."""
+    within = Duration(seconds=ACKNOWLEDGED_WITHIN_S)
+    return all(publisher.wait_for_all_acked(within) for publisher in publishers)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
         '--camera',
         action='append',
         required=True,
-        metavar='NAME=SCENE:TRANSPORT:RATE[:reliable]',
+        metavar=FORM,
         help='May be given several times.',
     )
     top.add_argument('--seconds', type=float, default=12.0, help='How long to play.')
@@ -151,14 +150,14 @@ def _played(args: argparse.Namespace, footage: Footage, recording: Recording) ->
         player = CameraPlayer(node, executor, footage)
         # Rendered in advance: while it plays, the processor is the others'.
         shots = list(footage.shots())
-        lacking = player.wait_for_subscribers(args.wait)
+        lacking = player.wait_for_subscribers([*player.images, player.imu], args.wait)
         if lacking:
             print(f'player: nobody subscribes to {", ".join(lacking)}', flush=True)
             return 1
         print(READY, flush=True)
         if args.on_command:
             read_line(sys.stdin.fileno())
-        worst_s = player.play(shots, recording)
+        worst_s = player.play(shots, recording.add)
         complete = player.wait_for_acknowledgement()
         print(f'{PLAYED} {len(shots)} messages, at most {worst_s * 1e3:.0f} ms late', flush=True)
         if args.on_command:

@@ -14,8 +14,9 @@ A camera's status is
 While the node is active, it is
     ERROR  while the worker hangs, whichever camera's frame it is;
     ERROR  if the topic is offered with a type other than the one subscribed to;
+    ERROR  if a publisher isn't heard, or a subscriber doesn't hear, since its QoS doesn't fit ours;
     ERROR  if a frame was dropped or blacked out since something failed (decode, encoding,
-           detector, redaction, hung, internal), in the last `FAILURE_S` seconds;
+           detector, redaction, twin, hung, internal), in the last `FAILURE_S` seconds;
     WARN   if no frame came in the last `STALE_S` seconds;
     WARN   if frames were lost on the way in since the last report;
     WARN   if more than `OVERRUN_SHARE` of the frames since the last report were dropped because
@@ -64,6 +65,9 @@ class CameraReport:
         active_since_s: When the node was activated; None if it isn't active.
         strangers: Names of other nodes that publish on the output topic.
         hung: A sentence while the worker hangs.
+        trouble: Why somebody isn't heard or doesn't hear, in a sentence; '' if all is well.
+        qos_in: Of the subscription, in words; '' if closed.
+        qos_out: Of the publication, likewise.
     """
 
     input_topic: str
@@ -77,6 +81,9 @@ class CameraReport:
     active_since_s: float | None
     strangers: Sequence[str] = ()
     hung: str = ''
+    trouble: str = ''
+    qos_in: str = ''
+    qos_out: str = ''
 
     def since(self, count: str) -> int:
         """Growth of a count of the books since the last report."""
@@ -106,6 +113,8 @@ def judge_camera(report: CameraReport) -> tuple[bytes, str]:
             f'{report.input_topic} is offered as {foreign[0]}, but was taken for '
             f'{report.type_name}; clean up and configure the node again.'
         )
+    if report.trouble:
+        return ERROR, report.trouble
     failure = report.now.failure
     if failure is not None and report.at_s - failure.at_s <= FAILURE_S:
         return ERROR, f'Frames fail, {failure.cause}: {failure.reason}'
@@ -148,6 +157,8 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
         'input': report.input_topic,
         'output': report.output_topic,
         'type': report.type_name,
+        'qos in': report.qos_in,
+        'qos out': report.qos_out,
         'encoding': now.encoding,
         'size [px]': f'{width}x{height}' if width else '',
         'rate in [Hz]': f'{report.since("received") / elapsed_s:.1f}',
@@ -170,7 +181,7 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
     values.update(_spread('age', now.ages_ms))
     values.update(_spread('processing', now.work_ms))
     values['note'] = now.note
-    return _status(f'{node}: {report.input_topic}', node, level, message, values)
+    return status(f'{node}: {report.input_topic}', node, level, message, values)
 
 
 @dataclass(frozen=True)
@@ -235,7 +246,7 @@ def detector_status(report: DetectorReport, node: str) -> DiagnosticStatus:
     # The family in force is told above, of each detector.
     told = {name: report.settings.get(name, '') for name in options() if name not in ABOUT}
     values.update(told)
-    return _status(f'{node}: detector', node, level, message, values)
+    return status(f'{node}: detector', node, level, message, values)
 
 
 def _fallback(report: DetectorReport) -> str:
@@ -263,9 +274,10 @@ def _spread(name: str, values_ms: Sequence[float]) -> dict[str, str]:
     }
 
 
-def _status(
+def status(
     name: str, hardware: str, level: bytes, message: str, values: Mapping[str, Any]
 ) -> DiagnosticStatus:
+    """A status with its values as text."""
     return DiagnosticStatus(
         level=level,
         name=name,

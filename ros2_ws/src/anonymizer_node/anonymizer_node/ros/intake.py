@@ -1,4 +1,6 @@
-"""The frames of one camera: at most one waiting, at most one in work, and the books about all.
+"""The frames of one camera: those waiting, at most one in work, and the books about all.
+
+At most one frame waits; of a camera that follows another one as many as there is room for.
 
 No frame is lost without a line in the books: at every moment
 `received == anonymized + untouched + blacked_out + dropped + pending`. Knows nothing of ROS.
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Outcome
+from anonymizer_node.core.following import CAUSE as TWIN
 
 OVERRUN = 'overrun'
 RATE = 'rate'
@@ -26,7 +29,7 @@ EXPECTED = frozenset({OVERRUN, RATE, INACTIVE, TRANSPORT})
 """Causes for which a frame is dropped though nothing failed. Every other cause is a failure."""
 
 CAUSES = (
-    *('decode', 'encoding', 'detector', 'redaction', HUNG, INTERNAL),
+    *('decode', 'encoding', 'detector', 'redaction', TWIN, HUNG, INTERNAL),
     *(OVERRUN, RATE, TRANSPORT, INACTIVE),
 )
 """All causes there are: those of `core.pipeline`, and those of the node."""
@@ -107,18 +110,23 @@ class Tally:
 class Intake:
     """The slot and the books of one camera. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, room: int = 1, follows: bool = False
+    ) -> None:
         """Closed at first.
 
         Args:
             clock: Monotonic, seconds.
+            room: Frames that wait at most.
+            follows: Whether the camera follows another one, so that nobody judges its frames.
         """
         self._clock = clock
+        self._room = room
+        self._follows = follows
         self._lock = threading.Lock()
         self._open = False
         self._stuck = ''
-        self._waiting: Any = None
-        self._waiting_s = 0.0
+        self._waiting: deque[tuple[Any, float]] = deque()
         self._taken_s: float | None = None
         self._due_s = 0.0
         self._received = 0
@@ -164,7 +172,7 @@ class Intake:
             self._drop_waiting(INACTIVE)
 
     def offer(self, message: Any, max_rate_hz: float) -> str:
-        """A frame came in. The newest one waits, an older one is dropped.
+        """A frame came in. The newest one waits, an older one that has no room is dropped.
 
         Args:
             message: Never None.
@@ -193,9 +201,11 @@ class Intake:
                 # Counted on from when this frame was due, so that 10 of 30 Hz gives 10, not 7.5.
                 period_s = 1 / max_rate_hz
                 self._due_s = max(self._due_s, now_s - period_s) + period_s
-            replaced = self._drop_waiting(OVERRUN)
-            self._waiting, self._waiting_s = message, now_s
-            return OVERRUN if replaced else ''
+            self._waiting.append((message, now_s))
+            if len(self._waiting) <= self._room:
+                return ''
+            self._drop_oldest(OVERRUN)
+            return OVERRUN
 
     def lose(self, count: int) -> None:
         """The middleware lost frames on the way in.
@@ -221,23 +231,32 @@ class Intake:
     @property
     def has_waiting(self) -> bool:
         """Whether a frame waits."""
-        return self._waiting is not None
+        return bool(self._waiting)
+
+    @property
+    def oldest(self) -> tuple[Any, float] | None:
+        """The frame whose turn is next and for how long it has waited, seconds; None if none is."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            message, since_s = self._waiting[0]
+            return message, self._clock() - since_s
 
     def take(self) -> Any:
-        """The frame that waits, which is in work from now on; None if none does.
+        """The oldest frame that waits, which is in work from now on; None if none does.
 
         One that waited for longer than `HUNG_S` is dropped.
         """
         with self._lock:
             now_s = self._clock()
-            if self._waiting is not None and now_s - self._waiting_s > HUNG_S:
-                reason = f'A frame waited for {now_s - self._waiting_s:.1f} s.'
-                self._drop_waiting(HUNG)
+            while self._waiting and now_s - self._waiting[0][1] > HUNG_S:
+                reason = f'A frame waited for {now_s - self._waiting[0][1]:.1f} s.'
+                self._drop_oldest(HUNG)
                 self._failure = Failure(now_s, HUNG, reason)
-            message, self._waiting = self._waiting, None
-            if message is not None:
-                self._taken_s = now_s
-            return message
+            if not self._waiting:
+                return None
+            self._taken_s = now_s
+            return self._waiting.popleft()[0]
 
     def settle(self, outcome: Outcome, people: int = 0, age_ms: float | None = None) -> None:
         """The frame in work is done.
@@ -260,7 +279,7 @@ class Intake:
                 self._failure = Failure(now_s, outcome.cause, outcome.reason)
             if outcome.detections is not None:
                 self._people = people
-            elif outcome.status in ('anonymized', 'untouched'):
+            elif outcome.status in ('anonymized', 'untouched') and not self._follows:
                 self._counts['carried'] += 1
             self._note = outcome.note or self._note
             if age_ms is not None and len(self._ages_ms) < _MOST_TIMES:
@@ -293,7 +312,7 @@ class Intake:
                 carried=self._counts['carried'],
                 blacked_out=self._counts['blacked_out'],
                 dropped=dict(self._dropped),
-                pending=(self._waiting is not None) + (self._taken_s is not None),
+                pending=len(self._waiting) + (self._taken_s is not None),
                 people=self._people,
                 regions=self._regions,
                 received_s=self._received_s,
@@ -310,11 +329,15 @@ class Intake:
             return tally
 
     def _drop_waiting(self, cause: str) -> bool:
-        if self._waiting is None:
-            return False
-        self._waiting = None
+        """Drop all that wait. Whether there were any."""
+        any_waited = bool(self._waiting)
+        while self._waiting:
+            self._drop_oldest(cause)
+        return any_waited
+
+    def _drop_oldest(self, cause: str) -> None:
+        self._waiting.popleft()
         self._dropped[cause] += 1
-        return True
 
 
 def _encoding(message: Any) -> str:

@@ -22,17 +22,21 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
-from anonymizer_node.core.pipeline import Detector, Pipeline
+from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.ros.announcer import Announcer, Audience
 from anonymizer_node.ros.camera import Camera
-from anonymizer_node.ros.camera_info import InfoRelay
 from anonymizer_node.ros.diagnostics import ABOUT, DetectorReport
+from anonymizer_node.ros.discovery import Discovery
+from anonymizer_node.ros.followers import Twins
 from anonymizer_node.ros.params import SettingsParameters
+from anonymizer_node.ros.qos_overrides import check_overrides
 from anonymizer_node.ros.reporter import Reporter, types_offered
 from anonymizer_node.ros.stills import Stills
 from anonymizer_node.ros.stopwatch import TimedDetector, drain_together_ms
-from anonymizer_node.ros.topics import CameraPlan, plan_cameras, resolved
+from anonymizer_node.ros.topics import CameraPlan, patterns_of, plan_cameras, resolved
+from anonymizer_node.ros.watch import Watch
 from anonymizer_node.ros.watchdog import Watchdog
 from anonymizer_node.ros.worker import Worker
 
@@ -108,9 +112,10 @@ class AnonymizerNode(LifecycleNode):
         self._detectors: tuple[TimedDetector, ...] = ()
         self._about: tuple[dict[str, Any], ...] = ()
         self._passed_over: tuple[str, ...] = ()
+        self._twins = Twins()
         self._pipeline: Pipeline | None = None
         self._cameras: tuple[Camera, ...] = ()
-        self._infos: tuple[InfoRelay, ...] = ()
+        self._watch: Watch | None = None
         self._worker: Worker | None = None
         self._active_since_s: float | None = None
         self._announcer = Announcer(self)
@@ -127,33 +132,39 @@ class AnonymizerNode(LifecycleNode):
             lambda: self._cameras,
             lambda: self._active_since_s,
             lambda: self._watchdog.verdict,
+            lambda: [] if self._watch is None else self._watch.statuses(),
         )
 
     @_transition(reaches='inactive')
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Check the settings, decide the topics, verify and load the model."""
         settings = self._settings_parameters.settings()
-        plans = plan_cameras(
-            settings,
-            functools.partial(resolved, self, only_expand=True),
-            functools.partial(resolved, self),
-            functools.partial(types_offered, self),
-        )
+        expand = functools.partial(resolved, self, only_expand=True)
+        remap = functools.partial(resolved, self)
+        plans = plan_cameras(settings, expand, remap, functools.partial(types_offered, self))
+        patterns = patterns_of(settings, expand)
+        check_overrides(self, plans, knows_all=not patterns)
         detectors = self._detector_factory(settings)
         timed = tuple(TimedDetector(detector) for detector in detectors)
         pipeline = Pipeline(settings, timed, live=True)
         self._detectors, self._pipeline = timed, pipeline
+        self._twins = Twins()  # What hung, and was given up, keeps its own.
         self._about = tuple(_about(detector) for detector in detectors)
         self._passed_over = tuple(
             dict.fromkeys(key for item in detectors for key in getattr(item, 'passed_over', ()))
         )
-        self._cameras = tuple(
-            Camera(self, index, plan, pipeline, self._audience) for index, plan in enumerate(plans)
+        self._log_detectors()
+        self._cameras = ()
+        for plan in plans:
+            self._take_in(plan)
+        own_name, warn = self.get_fully_qualified_name(), self.get_logger().warning
+        self._watch = Watch(
+            self,
+            Discovery(settings, patterns, own_name, self, remap, warn),
+            lambda: self._cameras,
+            self._take_in,
+            lambda: self._active_since_s is not None,
         )
-        self._infos = tuple(
-            InfoRelay(self, plan.info, plan.info_output) for plan in plans if plan.info
-        )
-        self._log_plans(plans)
         if settings.detect_every > 1:
             self.get_logger().warning(
                 f'detect_every is {settings.detect_every}: frames in between are not judged. Who '
@@ -206,8 +217,10 @@ class AnonymizerNode(LifecycleNode):
     def release(self) -> None:
         """Stop publishing and free everything but the parameters and diagnostics."""
         self._stop()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
         self._cameras = ()
-        self._infos = ()
         self._pipeline = None
         self._detectors = ()
         self._about = ()
@@ -236,21 +249,18 @@ class AnonymizerNode(LifecycleNode):
         """Make the topics, and a worker that hasn't begun."""
         assert self._pipeline is not None
         self._pipeline.forget()
+        self._twins.forget()
         self._worker = Worker(self._cameras)
         self._announcer.open()
         for camera in self._cameras:
             camera.wake = self._worker.wake
             camera.open()
-        for info in self._infos:
-            info.open()
 
     def _stop(self) -> bool:
         """Close all topics and end the worker. Whether it has ended."""
         self._active_since_s = None
         for camera in self._cameras:
             camera.close()
-        for info in self._infos:
-            info.close()
         self._stills.close()
         worker, self._worker = self._worker, None
         ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
@@ -280,12 +290,29 @@ class AnonymizerNode(LifecycleNode):
             '' if worker is None else worker.mishap,
         )
 
-    def _log_plans(self, plans: Sequence[CameraPlan]) -> None:
+    def _take_in(self, plan: CameraPlan) -> None:
+        """One more camera, which is opened if the node is active."""
+        assert self._pipeline is not None
+        about = len(self._cameras), plan, self._pipeline, self._audience, self._twins
+        camera = Camera(self, *about)
+        if self._worker is not None:
+            camera.wake = self._worker.wake
+            try:
+                camera.open()
+            except Exception:  # Whatever it was, nothing half open stays behind.
+                camera.close()
+                raise
+            self._worker.add(camera)
+        self._cameras = (*self._cameras, camera)
+        follows = f', following {plan.twin}' if plan.twin else ''
+        self.get_logger().info(
+            f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}{follows}'
+        )
+
+    def _log_detectors(self) -> None:
         for about in self._about:
             told = ', '.join(f'{key} {value}' for key, value in about.items())
             self.get_logger().info(f'Detector: {told or "of your own"}.')
-        for plan in plans:
-            self.get_logger().info(f'{plan.input_name} ({plan.type_name}) -> {plan.output_name}')
 
 
 def _about(detector: Detector) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from typing import Any
 
 from rclpy.executors import Executor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter, qos_profile
-from anonymizer_node.ros.camera_player import message_class
+from anonymizer_node.ros.offers import connected, offered_qos
+from anonymizer_node.ros.qos import message_class
 from anonymizer_node.ros.session import WAKE_S, heed_signals, session, spin_until
 
 REGEX = '/anonymized/.*|/anonymizer_node/regions|/imu/.*'
@@ -69,11 +70,11 @@ class Recorder:
                 print(f'recorder: {name} is left out: {self.left_out[name]}', flush=True)
 
     def _subscribe(self, name: str, msgtype: str) -> None:
-        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(name)]
-        if not offers:
+        qos = offered_qos(self._node, name, DEPTH)
+        if qos is None:
             return
-        reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
-        latched = all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+        reliable = qos.reliability == ReliabilityPolicy.RELIABLE
+        latched = qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
         kind = message_class(msgtype)
         topic = self._writer.add_topic(name, msgtype, (qos_profile(reliable, DEPTH, latched),))
 
@@ -83,21 +84,7 @@ class Recorder:
             if name not in AMBIENT:
                 self.last_s = time.monotonic()
 
-        self._subscriptions[name] = self._node.create_subscription(
-            kind,
-            name,
-            write,
-            QoSProfile(
-                depth=DEPTH,
-                reliability=ReliabilityPolicy.RELIABLE
-                if reliable
-                else ReliabilityPolicy.BEST_EFFORT,
-                durability=DurabilityPolicy.TRANSIENT_LOCAL
-                if latched
-                else DurabilityPolicy.VOLATILE,
-            ),
-            raw=True,
-        )
+        self._subscriptions[name] = self._node.create_subscription(kind, name, write, qos, raw=True)
 
     def missing(self, expected: Sequence[str]) -> list[str]:
         """Those topics of which no publisher is connected yet."""
@@ -105,11 +92,7 @@ class Recorder:
 
     def _connected(self, name: str) -> bool:
         subscription = self._subscriptions.get(name)
-        if subscription is None:
-            return False
-        count: Callable[[], int] | None = getattr(subscription, 'get_publisher_count', None)
-        # Humble's subscriptions can't say; there the graph's word must do.
-        return (count() if count else self._node.count_publishers(name)) > 0
+        return subscription is not None and connected(self._node, subscription)
 
     def record(self, wanted: dict[str, int], idle_s: float, stop: Callable[[], bool]) -> None:
         """Until told to stop, all that is wanted is there, or nothing has come for a while."""

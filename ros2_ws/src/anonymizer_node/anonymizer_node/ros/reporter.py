@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -34,6 +34,7 @@ class Reporter:
         cameras: Callable[[], Sequence[Camera]],
         active_since_s: Callable[[], float | None],
         hung: Callable[[], str] = str,
+        more: Callable[[], Sequence[DiagnosticStatus]] = tuple,
     ) -> None:
         """Begin to report.
 
@@ -43,8 +44,10 @@ class Reporter:
             cameras: Those configured.
             active_since_s: When the node was activated, on the monotonic clock; None if not active.
             hung: A sentence while the worker hangs.
+            more: What else there is to report.
         """
         self._node = node
+        self._more = more
         self._detector = detector
         self._cameras = cameras
         self._active_since_s = active_since_s
@@ -68,6 +71,7 @@ class Reporter:
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status.append(detector_status(self._detector(), name))
+        array.status.extend(self._more())
         tallies = {camera: camera.intake.tally(drain=True) for camera in self._cameras()}
         for camera, tally in tallies.items():
             plan = camera.plan
@@ -84,6 +88,9 @@ class Reporter:
                 # By the name before remapping, for rclpy applies the rules to it.
                 strangers(name, self._node.get_publishers_info_by_topic(plan.output)),
                 self._hung(),
+                camera.trouble,
+                camera.qos_in,
+                camera.qos_out,
             )
             array.status.append(camera_status(report, name))
         self._before = tallies

@@ -24,11 +24,12 @@ class Gaps:
         self._publishers = publishers
         self._only: bytes | None = None
         self._last: int | None = None
+        self._mixed: set[int] = set()
 
     @property
     def tells(self) -> bool:
         """Whether a loss from now on will be told, so that nobody else needs to count it."""
-        return self._only is not None and self._last is not None
+        return bool(self._mixed) or (self._only is not None and self._last is not None)
 
     def before(self, number: int | None) -> int:
         """How many messages are missing before one that came.
@@ -47,3 +48,28 @@ class Gaps:
         if before is None or before != self._only or last is None:
             return 0
         return max(number - last - 1, 0)  # Numbers begin anew with a publisher.
+
+    def mix(self, number: int | None) -> None:
+        """Take note of a message that came while two subscriptions hear the topic, in any order.
+
+        Args:
+            number: As for `before`.
+        """
+        if number is None:
+            self._only = None
+        else:
+            self._mixed.add(number)
+
+    def unmix(self) -> int:
+        """How many are missing among the messages noted, now that one subscription is left."""
+        numbers, self._mixed = self._mixed, set()
+        if not numbers:
+            return 0
+        there = list(self._publishers())
+        before, self._only = self._only, there[0] if len(there) == 1 else None
+        last, self._last = self._last, max(numbers)
+        if self._only is None or before not in (None, self._only):
+            return 0
+        if before is None or last is None or last > self._last:
+            last = min(numbers) - 1
+        return self._last - last - sum(number > last for number in numbers)

@@ -7,7 +7,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,9 +21,14 @@ WAKE_S = 0.1
 
 
 @contextmanager
-def session(name: str) -> Iterator[tuple[Node, Executor]]:
-    """A node and its executor, spun by whoever holds them. Takes no ROS arguments."""
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+def session(name: str, args: Sequence[str] = ()) -> Iterator[tuple[Node, Executor]]:
+    """A node and its executor, spun by whoever holds them.
+
+    Args:
+        name: Of the node.
+        args: ROS arguments, as on a command line.
+    """
+    rclpy.init(args=list(args), signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = Node(name)
         executor = SingleThreadedExecutor()

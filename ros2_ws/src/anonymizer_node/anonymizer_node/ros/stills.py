@@ -25,7 +25,7 @@ from std_srvs.srv import Trigger
 from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.encodings import resized_bgr
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.core.pipeline import Codec
+from anonymizer_node.core.roles import Codec
 from anonymizer_node.ros.topics import CameraPlan
 
 SERVICE = '~/take_still'
@@ -124,7 +124,8 @@ class Stills:
         if not self._is_active():
             response.message = 'The node is not active: it publishes no image that could be taken.'
             return response
-        cameras = {camera.index: camera.plan for camera in self._cameras()}
+        # Frames that nobody judges are no stills: those of a camera that follows another one.
+        cameras = {item.index: item.plan for item in self._cameras() if not item.plan.twin}
         topics = {index: still_topic(plan.input_name) for index, plan in cameras.items()}
         done = Future()
         for index, topic in topics.items():

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from anonymizer_node.core.datatypes import Detections, Frame
-from anonymizer_node.core.pipeline import Detector
+from anonymizer_node.core.roles import Detector
 
 _MOST_TIMES = 1000
 
@@ -32,11 +32,11 @@ class TimedDetector:
 
     @property
     def input_size(self) -> int:
-        """See `core.pipeline.Detector.input_size`."""
+        """See `core.roles.Detector.input_size`."""
         return self._detector.input_size
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
-        """See `core.pipeline.Detector.detect`."""
+        """See `core.roles.Detector.detect`."""
         began_s = time.perf_counter()
         self.is_busy = True
         try:

@@ -53,6 +53,12 @@ class Worker:
         """Begin to serve. Once only."""
         self._thread.start()
 
+    def add(self, client: Servable) -> None:
+        """One more to serve, also while running."""
+        with self._bell:
+            self._clients = (*self._clients, client)
+            self._bell.notify()
+
     def wake(self) -> None:
         """Someone has work."""
         with self._bell:

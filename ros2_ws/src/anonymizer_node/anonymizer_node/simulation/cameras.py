@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from anonymizer_node.core.errors import InputError
 
 TRANSPORTS = ('bgr8', 'mono8', 'jpeg')
+SIZE = (640, 480)
+FORM = 'NAME=SCENE:TRANSPORT:RATE[:WIDTHxHEIGHT][:reliable]'
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+
+_WRITTEN = re.compile(
+    rf'(?P<name>[A-Za-z_]\w*)=(?P<scene>\w+):(?P<transport>{"|".join(TRANSPORTS)})'
+    r':(?P<rate>\d+(\.\d+)?)(:(?P<width>\d{1,5})x(?P<height>\d{1,5}))?(?P<reliable>:reliable)?',
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,8 @@ class Camera:
     transport: str
     rate_hz: float
     reliable: bool = False
-    width: int = 640
-    height: int = 480
+    width: int = SIZE[0]
+    height: int = SIZE[1]
 
     @property
     def topic(self) -> str:
@@ -52,25 +61,25 @@ class Camera:
 
     @classmethod
     def parse(cls, text: str) -> Camera:
-        """A camera from NAME=SCENE:TRANSPORT:RATE[:reliable].
+        """A camera from NAME=SCENE:TRANSPORT:RATE[:WIDTHxHEIGHT][:reliable].
 
         Raises:
             InputError: If it is written otherwise.
         """
-        name, _, rest = text.partition('=')
-        try:
-            scene, transport, rate, *more = rest.split(':')
-            rate_hz = float(rate)
-        except ValueError:
-            scene, transport, rate_hz, more = '', '', 0.0, []
-        known = transport in TRANSPORTS and more in ([], ['reliable'])
-        if not (name.isidentifier() and known and 0 < rate_hz < 1000):
+        written = _WRITTEN.fullmatch(text)
+        rate_hz = float(written['rate']) if written else 0.0
+        if written is None or not 0 < rate_hz < 1000:
             raise InputError(
-                f'Camera {text!r} is not NAME=SCENE:TRANSPORT:RATE[:reliable] with a transport '
-                f'of {", ".join(TRANSPORTS)} and a rate in Hz.'
+                f'Camera {text!r} is not {FORM} with a transport of {", ".join(TRANSPORTS)} and a '
+                'rate in Hz.'
             )
-        return cls(name, scene, transport, rate_hz, bool(more))
+        size = (int(written['width']), int(written['height'])) if written['width'] else SIZE
+        reliable = bool(written['reliable'])
+        return cls(
+            written['name'], written['scene'], written['transport'], rate_hz, reliable, *size
+        )
 
     def __str__(self) -> str:
+        size = f':{self.width}x{self.height}' if (self.width, self.height) != SIZE else ''
         reliable = ':reliable' if self.reliable else ''
-        return f'{self.name}={self.scene}:{self.transport}:{self.rate_hz:g}{reliable}'
+        return f'{self.name}={self.scene}:{self.transport}:{self.rate_hz:g}{size}{reliable}'

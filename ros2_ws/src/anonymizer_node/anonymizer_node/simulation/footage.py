@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from anonymizer_node.core.datatypes import UInt8Array
-from anonymizer_node.formats.bags import BagWriter, Topic, qos_profile
+from anonymizer_node.formats.bags import BagWriter, MessageTypes, Topic, qos_profile
 from anonymizer_node.simulation.cameras import COMPRESSED, IMAGE, Camera
 from anonymizer_node.simulation.scenes import Scene, TruePerson
 
@@ -72,7 +72,12 @@ class Footage:
     """
 
     def __init__(
-        self, cameras: Sequence[Camera], duration_s: float, seed: int, writer: BagWriter
+        self,
+        cameras: Sequence[Camera],
+        duration_s: float,
+        seed: int,
+        types: MessageTypes,
+        apart: bool = False,
     ) -> None:
         """Draws the scenes' stages.
 
@@ -80,7 +85,8 @@ class Footage:
             cameras: At least one.
             duration_s: Seconds.
             seed: Of the scenes.
-            writer: Lends its message types; nothing is written to it here.
+            types: To make the messages with.
+            apart: Whether each camera sees a scene of its own: with `seed` plus its number.
 
         Raises:
             InputError: If a scene is unknown, or a photograph is missing.
@@ -91,11 +97,18 @@ class Footage:
         beside = (channel for pair in zip(images, infos, strict=True) for channel in pair)
         self.channels = (*beside, Channel(IMU_TOPIC, IMU, True))
         self._scenes = tuple(
-            Scene(camera.scene, camera.width, camera.height, camera.rate_hz, duration_s, seed)
-            for camera in self.cameras
+            Scene(
+                camera.scene,
+                camera.width,
+                camera.height,
+                camera.rate_hz,
+                duration_s,
+                seed + number * apart,
+            )
+            for number, camera in enumerate(self.cameras)
         )
         self._duration_s = duration_s
-        self._writer = writer
+        self._types = types
 
     def shots(self) -> Iterator[Shot]:
         """All messages in the order of their time. Rendered as they are asked for."""
@@ -176,10 +189,10 @@ class Footage:
         return self._type('std_msgs/msg/Header')(stamp=time, frame_id=frame_id)
 
     def _encoded(self, msgtype: str, **fields: Any) -> bytes:
-        return self._writer.encode(msgtype, self._type(msgtype)(**fields))
+        return self._types.encode(msgtype, self._type(msgtype)(**fields))
 
     def _type(self, msgtype: str) -> Any:
-        return self._writer.types.types[msgtype]
+        return self._types.types.types[msgtype]
 
 
 class Recording:

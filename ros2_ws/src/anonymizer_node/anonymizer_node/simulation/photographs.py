@@ -163,6 +163,13 @@ def cut_out(name: str) -> Cutout:
     return Cutout(bgr, np.asarray(alpha, np.uint8), body)
 
 
+def mirrored(cutout: Cutout) -> Cutout:
+    """The same, left and right exchanged."""
+    body = None if cutout.body is None else np.ascontiguousarray(cutout.body[:, ::-1])
+    bgr, alpha = (np.ascontiguousarray(part[:, ::-1]) for part in (cutout.bgr, cutout.alpha))
+    return Cutout(bgr, alpha, body)
+
+
 def _filled(shape: tuple[int, ...], outline: Outline, holes: tuple[Outline, ...]) -> UInt8Array:
     mask = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.array(outline, np.int32)], 255)

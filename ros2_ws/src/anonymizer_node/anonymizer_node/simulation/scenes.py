@@ -25,6 +25,14 @@ NOISE_TILES = 4
 NOISE_SHIFT = 64
 """By how much at most, pixels."""
 
+EXPOSE_EVERY_PX = 2.0
+"""A moving thing is drawn anew after so many pixels, while the shutter is open."""
+
+MOST_EXPOSURES = 12
+"""And so often at most."""
+
+Mask = NDArray[np.bool_]
+
 OPAQUE = 128
 """From this alpha on a pixel shows the thing and no longer what is behind it."""
 
@@ -102,6 +110,8 @@ class Scene:
         rng = np.random.default_rng((seed, *name.encode()))
         stage = STAGES[name](rng)
         self._camera = stage.camera
+        self._shutter_s = stage.shutter_s
+        self._shown = min(1.0, duration_s / stage.least_s) if stage.least_s else 1.0
         self._frame_of_reference = (width / 640, height / 480)
         self._sprites = tuple(_Sprite(prop, _halvings(prop.cutout)) for prop in stage.props)
         self._shake = rng.uniform(0, 2 * np.pi, 4)
@@ -110,11 +120,11 @@ class Scene:
             for _ in range(NOISE_TILES)
         ]
 
-    def view(self, index: int) -> View:
-        """Where the camera looks in a frame."""
-        share = index / max(1, self.frames - 1)
+    def view(self, moment: float) -> View:
+        """Where the camera looks at a moment, in frames."""
+        share = self._share(moment)
         x, y, zoom, gain = at(self._camera, share)
-        seconds = share * self.duration_s
+        seconds = share / self._shown * self.duration_s
         # The unevenness of a floor: a robot's camera is never quite still.
         sway = np.sin(seconds * np.array([5.3, 7.9, 11.7, 6.1]) + self._shake)
         return View(x + sway[0] * 1.5 + sway[2], y + sway[1] + 0.7 * sway[3], zoom, gain)
@@ -130,9 +140,20 @@ class Scene:
         """
         if not 0 <= index < self.frames:
             raise InputError(f'Frame {index} is outside the scene; it has {self.frames}.')
-        view, share = self.view(index), index / max(1, self.frames - 1)
+        moments = self._moments(index)
+        canvas, people = self._drawn(moments[len(moments) // 2])
+        if len(moments) > 1:
+            total = np.zeros(canvas.shape, np.uint16)
+            for moment in moments:
+                total += self._drawn(moment)[0]
+            canvas = np.asarray(total // len(moments), np.uint8)
+        return self._exposed(canvas, self.view(index).gain, index), _truth(people)
+
+    def _drawn(self, moment: float) -> tuple[UInt8Array, list[tuple[str, float, Mask]]]:
+        """The picture at a moment, and of each person name, whole area and what can be seen."""
+        view, share = self.view(moment), self._share(moment)
         canvas = np.zeros((self.height, self.width, 3), np.uint8)
-        people: list[tuple[str, float, NDArray[np.bool_]]] = []
+        people: list[tuple[str, float, Mask]] = []
         for sprite in self._sprites:
             scale, matrix = self._placed(sprite, view, share)
             drawn = _draw(canvas, sprite, scale, matrix)
@@ -145,7 +166,27 @@ class Scene:
                 mask = np.zeros((self.height, self.width), bool)
                 mask[rows, columns] = body >= OPAQUE
                 people.append((sprite.prop.name, area, mask))
-        return self._exposed(canvas, view.gain, index), _truth(people)
+        return canvas, people
+
+    def _moments(self, index: int) -> list[float]:
+        """When the shutter is open, in frames: as often as it takes to blur what moves."""
+        reach = self._shutter_s * self.rate_hz
+        if not reach:
+            return [index]
+        begin, end = index - reach / 2, index + reach / 2
+        places = [
+            [
+                self._placed(sprite, self.view(moment), self._share(moment))[1][:, 2]
+                for sprite in self._sprites
+            ]
+            for moment in (begin, end)
+        ]
+        moved = float(np.abs(np.array(places[1]) - np.array(places[0])).max(initial=0))
+        count = min(MOST_EXPOSURES, 1 + int(moved / EXPOSE_EVERY_PX))
+        return [begin + reach * (number + 0.5) / count for number in range(count)]
+
+    def _share(self, moment: float) -> float:
+        return min(1.0, max(0.0, moment / max(1, self.frames - 1))) * self._shown
 
     def _placed(
         self, sprite: _Sprite, view: View, share: float
@@ -247,13 +288,13 @@ def _blend(patch: UInt8Array, bgr: UInt8Array, alpha: UInt8Array) -> None:
     patch[rim] = mixed
 
 
-def _truth(people: Sequence[tuple[str, float, NDArray[np.bool_]]]) -> tuple[TruePerson, ...]:
+def _truth(people: Sequence[tuple[str, float, Mask]]) -> tuple[TruePerson, ...]:
     truth = []
     for name, area, mask in people:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows):
             x0, x1 = float(columns[0]), float(columns[-1] + 1)
             y0, y1 = float(rows[0]), float(rows[-1] + 1)
-            visible = min(1.0, np.count_nonzero(mask) / area)
+            visible = float(min(1.0, np.count_nonzero(mask) / area))
             truth.append(TruePerson((x0, y0, x1, y1), visible, name))
     return tuple(truth)

@@ -6,14 +6,14 @@ all. Places are pixels of the stage; at zoom 1 a frame of 480 rows shows 480 of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from anonymizer_node.core.datatypes import UInt8Array
 from anonymizer_node.simulation import props
-from anonymizer_node.simulation.photographs import Cutout, cut_out
+from anonymizer_node.simulation.photographs import PORTRAITS, Cutout, cut_out, mirrored
 
 Keys = tuple[tuple[float, ...], ...]
 """(moment 0..1, value, ...), moments ascending."""
@@ -21,6 +21,16 @@ Keys = tuple[tuple[float, ...], ...]
 WIDTH = 4200
 HEIGHT = 1200
 FLOOR = 800
+
+LOOKS = 4
+"""How often the camera turns in a `passage`."""
+
+FARTHEST_LOOK = 600
+"""And by how much at most, pixels of the stage."""
+
+PASSAGE_S = 8.0
+"""How long that takes at least. Its quickest turn then moves the picture by some 600 pixels of 640
+in a second, in a few seeds by 1000: with a lens of 60 degrees, a robot turning 1 to 1.6 rad/s."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,16 @@ class Stage:
         props: From back to front.
         camera: (moment, x, y, zoom, gain); x and y are the centre of the frame.
         noise: Standard deviation of the sensor's noise, grey levels.
+        shutter_s: How long each frame is exposed, seconds: what moves is blurred. 0: not at all.
+        least_s: How long the whole movement takes at least, seconds: a scene that is shorter shows
+            the beginning of it, not all of it in a hurry.
     """
 
     props: tuple[Prop, ...]
     camera: Keys
     noise: float = 2.5
+    shutter_s: float = 0.0
+    least_s: float = 0.0
 
 
 def workshop(rng: np.random.Generator) -> Stage:
@@ -151,10 +166,93 @@ def yard(rng: np.random.Generator) -> Stage:
     )  # fmt: skip
 
 
+def passage(rng: np.random.Generator) -> Stage:
+    """A different hall or yard for every seed.
+
+    Who stands or walks where, how far off, what is in the way, how the robot drives and turns, and
+    how bright it is: all left to chance.
+    """
+    mono = bool(rng.random() < 0.3)
+    blue, green, red = (rng.integers(130, 200) + rng.integers(-15, 16, 3)).tolist()
+    backdrop = (
+        props.brick_yard(WIDTH, HEIGHT, FLOOR, rng)
+        if mono
+        else props.hall(WIDTH, HEIGHT, FLOOR, (blue, green, red), rng)
+    )
+    behind = [
+        _still(props.rack(600, 600, rng), x + rng.uniform(-200, 200), FLOOR - 580, depth=0.9)
+        for x in range(300, WIDTH, 1100)
+    ]
+    people = [
+        piece
+        for scale in sorted(rng.uniform(np.log(0.16), np.log(1.05), rng.integers(4, 7)))
+        for piece in _passer_by(float(np.exp(scale)), mono, rng)
+    ]
+    before = [
+        _still(props.crates(1, int(rng.integers(2, 5)), 150, rng), x, FLOOR - rng.uniform(-150, 60))
+        for x in rng.uniform(300, WIDTH - 300, 4)
+    ]
+    camera = [_look(0.0, people, None, rng)]
+    for stop in np.linspace(0.18, 0.92, LOOKS) + rng.uniform(-0.05, 0.05, LOOKS):
+        camera.append(_look(float(stop), people, camera[-1], rng))
+    camera.append((1.0, *camera[-1][1:]))
+    shown = (*behind, *people, *before)
+    if mono:
+        shown = tuple(replace(prop, cutout=props.grey(prop.cutout)) for prop in shown)
+    noise = float(rng.uniform(2, 5))
+    return Stage((_backdrop(backdrop), *shown), tuple(camera), noise, 1 / 60, PASSAGE_S)
+
+
+def _passer_by(scale: float, mono: bool, rng: np.random.Generator) -> tuple[Prop, Prop]:
+    """Somebody who stands or walks, and what they stand behind or push."""
+    names = sorted(PORTRAITS) if mono else ['admiral', 'astronaut']
+    name = str(rng.choice(names))
+    cutout = cut_out(name)
+    if rng.random() < 0.5:
+        cutout = mirrored(cutout)
+    height, width = (side * scale for side in cutout.alpha.shape)
+    # The farther off, the nearer to the horizon the feet are.
+    top = FLOOR + 320 * scale + rng.uniform(-40, 40) - height * 1.12
+    box = max(24, round(height * 0.28))
+    cart = props.crates(1 + int(width / (1.2 * box)), 1, box, rng)
+    start = rng.uniform(900, 3000)
+    way = rng.uniform(300, 1500) * rng.choice([-1, 1]) if rng.random() < 0.6 else 0.0
+    stop = min(WIDTH - 300.0, max(100.0, start + way))
+    sets_off, arrives = np.sort(rng.uniform(0.02, 0.98, 2)).tolist()
+
+    def path(right: float, down: float) -> Keys:
+        here, there = (start + right, top + down), (stop + right, top + down)
+        return ((0.0, *here), (sets_off, *here), (arrives, *there), (1.0, *there))
+
+    return (
+        Prop(cutout, path(0.0, 0.0), scale, name=name),
+        Prop(cart, path((width - cart.alpha.shape[1]) / 2, height * 0.80)),
+    )
+
+
+def _look(
+    moment: float,
+    people: Sequence[Prop],
+    before: tuple[float, ...] | None,
+    rng: np.random.Generator,
+) -> tuple[float, ...]:
+    """A key of the camera, at or near somebody, with an exposure of its own."""
+    prop = people[2 * int(rng.integers(len(people) // 2))]
+    x, y = prop.path[0 if moment < 0.5 else -1][1:]
+    half = prop.scale * prop.cutout.alpha.shape[1] / 2
+    zoom = float(np.exp(rng.uniform(np.log(0.62), np.log(1.25))))
+    x += half + rng.normal(0, 200)
+    if before is not None:
+        x = min(before[1] + FARTHEST_LOOK, max(before[1] - FARTHEST_LOOK, x))
+    y = min(y + 1.2 * half + rng.normal(0, 60), HEIGHT - 250 / zoom)
+    return (moment, x, y, zoom, float(np.exp(rng.uniform(np.log(0.6), np.log(1.5)))))
+
+
 STAGES: Mapping[str, Callable[[np.random.Generator], Stage]] = {
     'workshop': workshop,
     'loading_bay': loading_bay,
     'yard': yard,
+    'passage': passage,
 }
 
 

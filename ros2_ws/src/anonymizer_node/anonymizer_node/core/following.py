@@ -1,0 +1,202 @@
+"""Regions for a topic that isn't judged itself: those of its colour twin around the same time.
+
+A detector of people judges neither depth nor most infrared. What is obscured in the colour image of
+the same camera is obscured there too, scaled by the ratio of the two sizes: the images must show
+the same view (registered depth). Where the twin has nothing to say of a moment, the frame fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from anonymizer_node.core.datatypes import Frame, Outcome, Region
+from anonymizer_node.core.errors import AnonymizerError
+from anonymizer_node.core.geometry import to_regions
+from anonymizer_node.core.motion import FIRST_SPEED, WIDENING
+
+CAUSE = 'twin'
+"""Why a frame fails of which the twin says nothing."""
+
+MOST_APART_S = 0.1
+"""A frame of the twin says something of a moment up to this far away, seconds."""
+
+DRIFT = WIDENING * FIRST_SPEED
+"""How far people may have moved since, sizes of a region (the root of its area) per second."""
+
+MOST_UNLIKE = 0.02
+"""By so much may the shapes of the two images differ, as a share: more, and they are not of the
+same view."""
+
+KEPT_S = 5.0
+"""Frames of a twin are remembered up to this long before its newest one, seconds."""
+
+MOST_KEPT = 1024
+"""And no more than this, should their time stand still."""
+
+JUMP_S = 1.0
+"""Time that runs back by more than this has begun anew: a bag that loops, a simulation that was
+reset. What was seen before is then of another time, though its stamps may be the same."""
+
+
+class TwinError(AnonymizerError):
+    """The twin doesn't say what is to be obscured in a frame."""
+
+
+class Seen(NamedTuple):
+    """What became of one frame of a twin.
+
+    Attributes:
+        stamp_ns: Time of its header, nanoseconds.
+        width: Columns, 0 if it failed.
+        height: Rows, 0 if it failed.
+        regions: Obscured in it; None if it failed.
+    """
+
+    stamp_ns: int
+    width: int = 0
+    height: int = 0
+    regions: tuple[Region, ...] | None = None
+
+    @classmethod
+    def of(cls, outcome: Outcome, stamp_ns: int) -> Seen:
+        """What an outcome says to followers."""
+        if outcome.status in ('anonymized', 'untouched'):
+            return cls(stamp_ns, outcome.width, outcome.height, tuple(outcome.regions))
+        return cls(stamp_ns)
+
+
+class Twin:
+    """The latest frames of one colour topic. Not thread-safe.
+
+    Attributes:
+        topic: Its name, for messages.
+    """
+
+    def __init__(self, topic: str, frames: Sequence[Seen] = ()) -> None:
+        """Args: topic: Its name. frames: Of it, that are done."""
+        self.topic = topic
+        self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
+        self._newest_ns: int | None = None
+        self._latest_ns: dict[str, int] = {}
+        for seen in frames:
+            self.add(seen)
+
+    def add(self, seen: Seen) -> None:
+        """The next frame of the twin is done."""
+        if self._newest_ns is not None and seen.stamp_ns < self._newest_ns - round(JUMP_S * 1e9):
+            self.forget()
+        self._frames.append(seen)
+        self._newest_ns = max(seen.stamp_ns, self._newest_ns or seen.stamp_ns)
+        while self._frames[0].stamp_ns < self._newest_ns - round(KEPT_S * 1e9):
+            self._frames.popleft()
+
+    def expect(self, follower: str, stamp_ns: int) -> None:
+        """A frame of a follower has come in. Told once of each, in their order."""
+        latest_ns = self._latest_ns.get(follower, stamp_ns)
+        if stamp_ns < latest_ns - round(JUMP_S * 1e9):
+            self.forget()
+        self._latest_ns[follower] = stamp_ns
+
+    def forget(self) -> None:
+        """Know of no frame any longer."""
+        self._frames.clear()
+        self._newest_ns = None
+
+    def has_passed(self, stamp_ns: int) -> bool:
+        """Whether a frame of this time or a later one is done: more need not be waited for."""
+        return self._newest_ns is not None and self._newest_ns >= stamp_ns
+
+    def around(self, stamp_ns: int) -> Twin:
+        """What is known now of a moment, as a twin of its own that doesn't change any more."""
+        reach = round(MOST_APART_S * 1e9)
+        near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
+        return Twin(self.topic, near)
+
+    def regions_of(self, frame: Frame) -> tuple[Region, ...]:
+        """What is to be obscured in a follower's frame.
+
+        That is what was in the twin's frame of the same time; or else, widened by how people move,
+        what was in its nearest frames before and after. Of those there may be one only.
+
+        Args:
+            frame: As measured.
+
+        Returns:
+            Regions inside the frame.
+
+        Raises:
+            TwinError: If no frame of the twin is near, one that is has failed, or it is of
+                another view.
+        """
+        if frame.stamp_ns == 0:
+            raise TwinError(
+                f'It has no time in its header, so which frame of {self.topic!r} is of the same '
+                'time is unknown. Have the driver set header.stamp.'
+            )
+        boxes = []
+        for seen in self._near(frame.stamp_ns):
+            if seen.regions is None:
+                raise TwinError(
+                    f'The frame of {self.topic!r} at the same time failed, so what is to be '
+                    'obscured here is unknown.'
+                )
+            self._check_view(seen, frame)
+            apart_s = abs(seen.stamp_ns - frame.stamp_ns) / 1e9
+            boxes += [_moved(region, seen, frame, apart_s) for region in seen.regions]
+        xyxy = np.array(boxes).reshape(-1, 4)
+        return to_regions(xyxy, frame.width, frame.height)
+
+    def _near(self, stamp_ns: int) -> Sequence[Seen]:
+        """The frame of this time; or the nearest before and after it, of which one may be absent.
+
+        Raises:
+            TwinError: If there is none.
+        """
+        reach = round(MOST_APART_S * 1e9)
+        near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
+        same = [seen for seen in near if seen.stamp_ns == stamp_ns]
+        if same:
+            return same
+        before = [seen for seen in near if seen.stamp_ns < stamp_ns]
+        after = [seen for seen in near if seen.stamp_ns > stamp_ns]
+        chosen = []
+        if before:
+            latest = max(seen.stamp_ns for seen in before)
+            chosen += [seen for seen in before if seen.stamp_ns == latest]
+        if after:
+            earliest = min(seen.stamp_ns for seen in after)
+            chosen += [seen for seen in after if seen.stamp_ns == earliest]
+        if not chosen:
+            raise TwinError(
+                f'No frame of {self.topic!r}, which it follows, was anonymised within '
+                f'{MOST_APART_S:g} s of this one. See that it comes at the same time with the same '
+                'clock in its header.'
+            )
+        return chosen
+
+    def _check_view(self, seen: Seen, frame: Frame) -> None:
+        """Raises: TwinError: If the twin's image has another shape."""
+        unlike = (frame.width * seen.height) / (frame.height * seen.width)
+        if abs(math.log(unlike)) > MOST_UNLIKE:
+            raise TwinError(
+                f'It is {frame.width}x{frame.height} and {self.topic!r}, which it follows, '
+                f'{seen.width}x{seen.height}: they do not show the same view. Have the driver '
+                'align one to the other.'
+            )
+
+
+def _moved(region: Region, seen: Seen, frame: Frame, apart_s: float) -> list[float]:
+    """A region of the twin in pixels of the follower, widened by how people move meanwhile."""
+    margin = DRIFT * apart_s * math.sqrt(region.area)
+    across, down = frame.width / seen.width, frame.height / seen.height
+    return [
+        (region.x0 - margin) * across,
+        (region.y0 - margin) * down,
+        (region.x1 + margin) * across,
+        (region.y1 + margin) * down,
+    ]

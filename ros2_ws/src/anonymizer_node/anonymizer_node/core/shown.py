@@ -1,0 +1,194 @@
+"""What a detector is shown of a frame that isn't packed with 8 bits a sample: a copy that is.
+
+16 bits are scaled between two percentiles of the frame, since cameras use 10, 12 or 14 of them and
+say nowhere how many. Chroma is brought to the size of brightness, a mosaic is interpolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymizer_node.core.datatypes import UInt8Array
+from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, YUV, Encoding, check_alpha, resized
+from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
+from anonymizer_node.core.layouts import Plane
+
+PERCENTILES = (0.5, 99.5)
+"""What becomes 0 and 255 of 16 bits: hot pixels and a lamp must not darken all else."""
+
+PLANAR_NEXT, PLANAR_HALF = 0.97, 1.6
+"""Differences between neighbouring samples of chroma, and between those half a row apart, both as
+shares of that between every other one, below which chroma is taken for two planes. Interleaved,
+next to each other lie two different things. Of the 128 pictures of coco128, each with and without
+noise of 6 levels, this finds 246 of 256 that are planar and none that isn't."""
+
+_LOOKED_AT = 1 << 16
+"""Samples from which percentiles are told, spread over the frame."""
+
+_LEAST_TOLD = 4096
+"""Samples of chroma from which two planes can be told from chance: no camera has fewer."""
+
+_MOSAICS: Mapping[str, int] = {
+    # OpenCV names a mosaic by the second row's second and third sample.
+    'rggb': cv2.COLOR_BayerBG2BGR,
+    'bggr': cv2.COLOR_BayerRG2BGR,
+    'gbrg': cv2.COLOR_BayerGR2BGR,
+    'grbg': cv2.COLOR_BayerGB2BGR,
+}
+
+Planes = Sequence[tuple[Plane, NDArray[Any]]]
+
+
+def refuse_depth(name: str, encoding: Encoding) -> None:
+    """Raises: UnsupportedEncodingError: If no detector of people judges such an encoding."""
+    if encoding.shown == DEPTH:
+        raise UnsupportedEncodingError(
+            f'{name!r} is depth, and no detector of people judges depth. Set follow to '
+            '"TOPIC=COLOUR_TOPIC" to obscure in it what is obscured in its colour twin; have the '
+            'driver name it mono16 if it is intensity; or, in a bag, set topic_actions to '
+            '"TOPIC=copy" if it can show nobody.'
+        )
+
+
+def shown(
+    planes: Planes, name: str, encoding: Encoding, size: tuple[int, int], least_size: int
+) -> tuple[NDArray[Any], str]:
+    """A frame's picture for detectors.
+
+    Args:
+        planes: Of the message, as `Layout.views` gives them.
+        name: Of the encoding.
+        encoding: Its entry in the table.
+        size: Columns and rows of the frame.
+        least_size: The longer side may be reduced to no less than this, pixels.
+
+    Returns:
+        (rows, columns, channels) uint8, and the encoding that it is in, one shown `DIRECT`. It
+        may be the frame's own, in its buffer.
+
+    Raises:
+        FrameError: If there is in alpha, or may be in chroma, what a detector doesn't see.
+    """
+    if encoding.shown in (DIRECT, BITS):
+        check_alpha(planes[0][1], name)
+    return _LOOKS[encoding.shown](planes, name, encoding, _reduced(size, least_size))
+
+
+def _as_it_is(
+    planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
+) -> tuple[NDArray[Any], str]:
+    return planes[0][1], name
+
+
+def _of_bits(
+    planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
+) -> tuple[NDArray[Any], str]:
+    pixels = planes[0][1]
+    colours = pixels[:, :, :3]  # What is constant in alpha tells nothing of how bright it is.
+    small = _resized_native(colours, size)
+    grey, swapped = pixels.shape[2] == 1, name.startswith('rgb')
+    return _scaled(small, _range(colours)), 'mono8' if grey else 'rgb8' if swapped else 'bgr8'
+
+
+def _of_yuv(
+    planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
+) -> tuple[NDArray[Any], str]:
+    (_, luma), (_, chroma) = planes
+    if name == 'nv21':
+        _check_interleaved(chroma)
+    # OpenCV converts two planes of which one has half the columns and rows, whatever they had.
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    y = _resized_native(luma, (2 * half[0], 2 * half[1]))
+    uv = _resized_native(chroma, half)
+    code = cv2.COLOR_YUV2BGR_NV12 if encoding.code is None else encoding.code
+    return np.asarray(cv2.cvtColorTwoPlane(y, uv, code)), 'bgr8'
+
+
+def _of_mosaic(
+    planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
+) -> tuple[NDArray[Any], str]:
+    sites = [view for _, view in planes if view.size]
+    limits = (0.0, 255.0) if sites[0].dtype.itemsize == 1 else _range(*sites)
+    if len(sites) < 4:  # One row or column: some colours are missing.
+        return _scaled(_resized_native(sites[0], size), limits), 'mono8'
+    rows = sites[0].shape[0] + sites[2].shape[0]
+    columns = sites[0].shape[1] + sites[1].shape[1]
+    if (2 * size[0] <= columns and 2 * size[1] <= rows) or min(rows, columns) < 3:
+        # Each cell as one pixel, and of its two greens their mean.
+        small = [_scaled(_resized_native(site, size), limits)[:, :, 0] for site in sites]
+        blue, red = (small[encoding.shown.index(colour)] for colour in 'br')
+        greens = [small[index] for index, colour in enumerate(encoding.shown) if colour == 'g']
+        return np.stack([blue, cv2.addWeighted(greens[0], 0.5, greens[1], 0.5, 0), red], 2), 'bgr8'
+    whole: UInt8Array = np.empty((rows, columns), np.uint8)
+    for index, site in enumerate(sites):
+        whole[index // 2 :: 2, index % 2 :: 2] = _scaled(site[:, :, 0], limits)
+    return resized(cv2.cvtColor(whole, _MOSAICS[encoding.shown]), *size), 'bgr8'
+
+
+_Look = Callable[[Planes, str, Encoding, tuple[int, int]], tuple[NDArray[Any], str]]
+
+_LOOKS: Mapping[str, _Look] = {
+    DIRECT: _as_it_is,
+    BITS: _of_bits,
+    YUV: _of_yuv,
+    **dict.fromkeys(_MOSAICS, _of_mosaic),
+}
+
+
+def _reduced(size: tuple[int, int], least_size: int) -> tuple[int, int]:
+    """A size reduced by 2, 4 or 8, with a longer side of no less than this."""
+    by = next((by for by in (8, 4, 2) if max(size) // by >= least_size), 1)
+    return max(1, size[0] // by), max(1, size[1] // by)
+
+
+def _resized_native(view: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """A plane in another size, in this machine's byte order, (rows, columns, samples)."""
+    small = resized(np.ascontiguousarray(view, view.dtype.newbyteorder('=')), *size)
+    return small.reshape(size[1], size[0], view.shape[2])
+
+
+def _range(*views: NDArray[Any]) -> tuple[float, float]:
+    """What becomes 0 and 255: percentiles, or the extremes if these are equal."""
+    every = max(1, int(np.sqrt(sum(view.size for view in views) / _LOOKED_AT)))
+    values = np.concatenate([view[::every, ::every].ravel() for view in views])
+    low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+    if low < high:
+        return low, high
+    return float(min(view.min() for view in views)), float(max(view.max() for view in views))
+
+
+def _scaled(values: NDArray[Any], limits: tuple[float, float]) -> UInt8Array:
+    if limits == (0.0, 255.0) and values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    low, high = limits
+    gain = 255 / (high - low) if high > low else 0.0
+    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(gain)
+    return np.asarray(np.rint(scaled.clip(0, 255)), np.uint8)
+
+
+def _check_interleaved(chroma: NDArray[Any]) -> None:
+    """Refuse two chroma planes that are called interleaved, as some drivers do with YUV 4:2:0.
+
+    They would be hidden in the wrong places, and show who is there in colour. Told by two signs:
+    next to each other lie like samples, and half a row further is the same column's next row.
+
+    Raises:
+        FrameError: If both signs are there.
+    """
+    rows = chroma[::4].reshape(-1, 2 * chroma.shape[1]).astype(np.int16)
+    half = chroma.shape[1]
+    if rows.size < _LEAST_TOLD:
+        return
+    next_one, next_but_one, half_a_row = (
+        float(np.abs(rows[:, by:] - rows[:, :-by]).mean()) for by in (1, 2, half)
+    )
+    if next_one < PLANAR_NEXT * next_but_one and half_a_row < PLANAR_HALF * next_but_one:
+        raise FrameError(
+            'The chroma of an nv21 image looks like two planes, one behind the other (I420), as '
+            'some drivers call nv21. Have the driver publish yuv422_yuy2 or bgr8.'
+        )

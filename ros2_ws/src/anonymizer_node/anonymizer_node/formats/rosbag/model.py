@@ -1,0 +1,211 @@
+"""What a recording is made of, whatever its storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+
+from anonymizer_node.core.errors import ConfigError
+
+STORAGES = ('mcap', 'sqlite3')
+ENDINGS = {'mcap': '.mcap', 'sqlite3': '.db3'}
+"""Storage -> how its files' names end."""
+
+COMPRESSIONS = ('none', 'file', 'message', 'lz4', 'zstd')
+"""What `--compression` takes: rosbag2's own modes, in zstd, and those of an MCAP file's chunks."""
+
+UNKNOWN_HASH = 'RIHS01_' + '0' * 64
+"""Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
+
+LEAST_PICTURE = 4096
+"""Fewer bytes than these are no picture: 64 x 64 grey pixels."""
+
+
+class Topic(NamedTuple):
+    """One topic of a bag as one publisher offered it. A topic with two QoS is two of these.
+
+    Attributes:
+        name: Absolute name.
+        msgtype: Such as 'sensor_msgs/msg/Image'.
+        count: Messages in the bag.
+        qos: Offered QoS profiles.
+        definition: The message definition's text, or ''.
+        type_hash: REP 2011 hash, or ''.
+        key: Tells this entry from the other entries of its bag.
+    """
+
+    name: str
+    msgtype: str
+    count: int = 0  # type: ignore[assignment]  # Hides tuple.count, which nobody needs here.
+    qos: tuple[Qos, ...] = ()
+    definition: str = ''
+    type_hash: str = ''
+    key: int = 0
+
+
+class BagMessage(NamedTuple):
+    """One recorded message.
+
+    Attributes:
+        topic: Where it was recorded.
+        time_ns: When it was received, nanoseconds.
+        data: The message in CDR.
+        publish_ns: When it was published; `time_ns` where the storage doesn't know.
+        sequence: Its publisher's count, or 0.
+        part: Which of the recording's files it is in, from 0.
+    """
+
+    topic: Topic
+    time_ns: int
+    data: bytes
+    publish_ns: int = 0
+    sequence: int = 0
+    part: int = 0
+
+
+class Stored(NamedTuple):
+    """One message as a storage file holds it.
+
+    Attributes:
+        channel: The `Topic.key` of its topic within the file.
+        time_ns: When it was received, nanoseconds.
+        data: As stored: compressed, if rosbag2 compressed message by message.
+        publish_ns: When it was published.
+        sequence: Its publisher's count, or 0.
+    """
+
+    channel: int
+    time_ns: int
+    data: bytes
+    publish_ns: int
+    sequence: int = 0
+
+
+class Attachment(NamedTuple):
+    """A file within an MCAP file."""
+
+    name: str
+    media_type: str
+    log_ns: int
+    create_ns: int
+    data: bytes
+
+
+class MetadataRecord(NamedTuple):
+    """Words that somebody put into an MCAP file beside the messages."""
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+
+    @property
+    def innocent(self) -> bool:
+        """Whether it is too small to hold a picture."""
+        return innocent(self.values)
+
+
+def innocent(values: Iterable[tuple[str, str]]) -> bool:
+    """Whether words are too few to be a picture."""
+    return sum(len(key) + len(value) for key, value in values) < LEAST_PICTURE
+
+
+class Leaf(NamedTuple):
+    """A field at the bottom of a message type.
+
+    Attributes:
+        path: Such as 'image.data'.
+        base: Such as 'uint8' or 'string'.
+        most: Elements it can hold: 1, an array's length, or 0 for a sequence without bound. An
+            array within arrays of messages counts as all of them together.
+        within: The message types around it, outermost first.
+    """
+
+    path: str
+    base: str
+    most: int
+    within: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """Where in a message type another type is, or an array of it.
+
+    Attributes:
+        path: Names of the fields on the way; () if the message itself is of that type.
+        msgtype: The other type.
+    """
+
+    path: tuple[str, ...]
+    msgtype: str
+
+    def __str__(self) -> str:
+        return '.'.join(self.path)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a recording lies in its files.
+
+    Attributes:
+        storage: One of `STORAGES`.
+        compression: One of `COMPRESSIONS`; 'lz4' and 'zstd' are an MCAP file's chunks.
+        split_bytes: A new file is begun when one has grown to this; 0: where the source began one.
+        numbered: Whether the files' names end in their number even if there is but one.
+    """
+
+    storage: str = 'mcap'
+    compression: str = 'none'
+    split_bytes: int = 0
+    numbered: bool = False
+
+    def asked(self, storage: str = '', compression: str = '', split_bytes: int = 0) -> Packing:
+        """As somebody asked for it; what they left empty is as it is here.
+
+        Raises:
+            ConfigError: If they asked for what isn't, or for what doesn't go together.
+        """
+        for name, value, known in (
+            ('storage', storage, STORAGES),
+            ('compression', compression, COMPRESSIONS),
+        ):
+            if value and value not in known:
+                raise ConfigError(f'{name} {value!r} is unknown; choose from {", ".join(known)}.')
+        chosen = replace(
+            self,
+            storage=storage or self.storage,
+            compression=compression or self.compression,
+            split_bytes=split_bytes or self.split_bytes,
+            numbered=self.numbered or bool(split_bytes),
+        )
+        if chosen.storage == 'sqlite3' and chosen.compression in ('lz4', 'zstd'):
+            if compression:
+                raise ConfigError(
+                    f'compression {compression!r} is one of MCAP files; '
+                    'for sqlite3 choose none, file or message.'
+                )
+            chosen = replace(chosen, compression='none')
+        return chosen
+
+
+def qos_profile(reliable: bool, depth: int = 10, latched: bool = False) -> Qos:
+    """A QoS profile as rosbag2 records it."""
+    never = QosTime(0, 0)
+    return Qos(
+        QosHistory.KEEP_LAST,
+        depth,
+        QosReliability.RELIABLE if reliable else QosReliability.BEST_EFFORT,
+        QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        never,
+        never,
+        QosLiveliness.AUTOMATIC,
+        never,
+        False,
+    )

@@ -1,0 +1,295 @@
+"""Reads recordings as raw messages: copying a message means copying its serialised bytes."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from anonymizer_node.core.errors import FrameError, InputError
+from anonymizer_node.formats.rosbag import found, metadata, zipped
+from anonymizer_node.formats.rosbag.definitions import leaves_of, places_of, typestore_of
+from anonymizer_node.formats.rosbag.model import (
+    Attachment,
+    BagMessage,
+    Leaf,
+    Packing,
+    Place,
+    Topic,
+)
+from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
+from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
+
+_ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+
+
+class BagReader:
+    """Reads a rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file. A context manager.
+
+    A recording that broke off is read up to the break, which `losses` tells. The source is opened
+    for reading only, and nothing is made beside it.
+
+    Attributes:
+        path: As given.
+        topics: What is in it.
+        storage: One of `STORAGES`.
+        version: Of the metadata, as rosbag2 counts it.
+        compression: How rosbag2 compressed it: 'file', 'message', or ''.
+        packing: How it lies in its files.
+        custom_data: Keys and values that the recorder attached.
+        ros_distro: What recorded it, or ''.
+        start_ns: Time of the first message.
+        duration_ns: From the first to the last.
+        count: Messages in all.
+        size: Of its files, bytes.
+        losses: What of it could not be read, as sentences.
+        notes: What is otherwise in it than it was recorded, as sentences.
+        attachments: Name, media type and size of each file in its MCAP files.
+        metadata_records: Of its MCAP files, but for rosbag2's own.
+    """
+
+    def __init__(self, path: Path | str, scratch: Path | None = None) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: Of the recording.
+            scratch: Where a hidden folder is made for large files that are needed meanwhile, if
+                any are; by default the system's folder for such.
+        """
+        self.path = Path(path)
+        self.topics: tuple[Topic, ...] = ()
+        self.storage = 'mcap'
+        self.version = 8
+        self.compression = ''
+        self.packing = Packing()
+        self.custom_data: dict[str, str] = {}
+        self.ros_distro = ''
+        self.start_ns = self.duration_ns = self.count = self.size = 0
+        self.types: Typestore = get_typestore(Stores.EMPTY)
+        self._files = Parts(self.path, scratch or Path(tempfile.gettempdir()))
+        self.losses = self._files.losses
+        self.notes = self._files.notes
+        self.attachments = self._files.attachments
+        self.metadata_records = self._files.metadata_records
+        self._open = False
+
+    def __enter__(self) -> BagReader:
+        """Open it.
+
+        Raises:
+            InputError: If there is no such path, or it isn't a readable bag.
+        """
+        if not self.path.exists():
+            raise InputError(f'{str(self.path)!r} does not exist.')
+        try:
+            self._files.find()
+            self.size = sum(path.stat().st_size for path in self._files.paths)
+            self._describe()
+        except Exception as error:  # The edge to parsers that aren't ours, and damaged files make
+            # them raise nearly anything: errors of storage and decompressor, struct.error,
+            # MemoryError at a length that lies.
+            self._close()
+            said = str(error).rstrip('. ') or type(error).__name__
+            raise InputError(
+                f'{str(self.path)!r} is not a readable recording: {said}. '
+                'Give a rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file; '
+                '"ros2 bag reindex", "mcap recover" and "rosbag reindex" mend damaged ones.'
+            ) from error
+        self._open = True
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        self._files.close()
+
+    @property
+    def expected_bytes(self) -> int:
+        """About what writing it again takes at most, with what is needed meanwhile."""
+        if self.compression != 'file':
+            return self.size
+        # One file as it was before it was compressed is there three times: to be read by either
+        # pass, and as written.
+        largest = max((zipped.whole_size(path) for path in self._files.paths), default=0)
+        return self.size + 3 * largest
+
+    def messages(self) -> Iterator[BagMessage]:
+        """All messages in the order of the recording. May be called again.
+
+        Raises:
+            InputError: If the recording is damaged further on.
+        """
+        assert self._open, 'BagReader is a context manager'
+        try:
+            for number in range(len(self._files.paths)):
+                part = self._files.part(number)
+                topics = self._topics_of(part)
+                for stored in part.messages():
+                    packed = self.compression == 'message'
+                    data = zipped.message(stored.data) if packed else stored.data
+                    yield BagMessage(
+                        topics[stored.channel],
+                        stored.time_ns,
+                        data,
+                        stored.publish_ns,
+                        stored.sequence,
+                        number,
+                    )
+        except Exception as error:  # As in __enter__; what the consumer raises doesn't come by.
+            raise InputError(
+                f'{str(self.path)!r} is damaged: {type(error).__name__}: {error} '
+                '"ros2 bag reindex" and "mcap recover" save what can be.'
+            ) from error
+
+    def read_attachments(self) -> Iterator[Attachment]:
+        """The files in its MCAP files."""
+        for number in range(len(self._files.paths)):
+            yield from self._files.part(number).read_attachments()
+
+    def decode(self, msgtype: str, data: bytes | bytearray | memoryview) -> Any:
+        """A message from CDR. Arrays in it are views of `data`, writable if that is.
+
+        Raises:
+            FrameError: If the bytes aren't such a message.
+        """
+        try:
+            return self.types.deserialize_cdr(memoryview(data), msgtype)
+        except Exception as error:  # As in __enter__: these bytes may be anything.
+            raise FrameError(f'A message is no readable {msgtype}: {error}') from error
+
+    def teach(self, definitions: Mapping[str, str]) -> None:
+        """Make types known that the recording doesn't define: Humble's .db3 define none.
+
+        Args:
+            definitions: Type -> text of its message definition.
+        """
+        unknown: dict[str, Any] = {}
+        for msgtype, text in definitions.items():
+            if msgtype not in self.types.fielddefs:
+                unknown.update(get_types_from_msg(text, msgtype))
+        self.types.register(unknown)
+
+    def encode(self, msgtype: str, message: Any, like: bytes) -> bytes:
+        """A message to CDR, in the byte order of the message that it was made from."""
+        return bytes(self.types.serialize_cdr(message, msgtype, little_endian=bool(like[1])))
+
+    def leaves(self, msgtype: str) -> list[Leaf] | None:
+        """Every field at the bottom of a type, or None if the type's definition is unknown."""
+        fields = self.types.fielddefs
+        try:
+            return list(leaves_of(msgtype, fields))
+        except (KeyError, RecursionError):  # The latter of a type that holds itself.
+            return None
+
+    def places(self, msgtype: str, wanted: Collection[str]) -> tuple[Place, ...]:
+        """Where in a type others are; () too if its definition is unknown."""
+        try:
+            return tuple(places_of(msgtype, self.types.fielddefs, wanted))
+        except (KeyError, RecursionError):
+            return ()
+
+    def _describe(self) -> None:
+        told = self._files.told
+        if told is None:
+            self._files.skip_what_is_empty()
+            told = self._added_up()
+        else:
+            self._defined(told)
+        self.types = typestore_of({(item.msgtype, item.definition) for item in self.topics})
+        self.storage, self.version = told.storage, told.version
+        self.compression, self.custom_data = told.compression, told.custom_data
+        self.ros_distro, self.count = told.ros_distro, told.count
+        if self.count:
+            self.start_ns, self.duration_ns = told.start_ns, told.duration_ns
+        elif self.losses and any(part.losses for part in self._files.opened()):
+            raise InputError(f'nothing of it could be saved: {" ".join(self.losses)}')
+        chunks = {part.chunk_compression for part in self._files.opened()} - {''}
+        numbered = any(re.search(r'_\d+$', found.bare(path).stem) for path in self._files.paths)
+        self.packing = Packing(
+            self.storage,
+            self.compression or (sorted(chunks)[0] if chunks else 'none'),
+            numbered=numbered or len(self._files.paths) > 1,
+        )
+
+    def _defined(self, told: metadata.Metadata) -> None:
+        """The topics of metadata.yaml, with the definitions that are in the files."""
+        definitions: dict[str, str] = {}
+        for number, path in enumerate(self._files.paths):
+            # To look into a compressed file it has to be unpacked: no more of them than needed.
+            lacking = any(item.msgtype not in definitions for item in told.topics)
+            if number == 0 or lacking or path.suffix != found.ZIPPED:
+                for item in self._files.part(number).topics:
+                    if item.definition:
+                        definitions.setdefault(item.msgtype, item.definition)
+        self.topics = tuple(
+            item._replace(definition=definitions.get(item.msgtype, '')) for item in told.topics
+        )
+
+    def _added_up(self) -> metadata.Metadata:
+        """What the files say together, where there is no metadata.yaml."""
+        topics: dict[tuple[Any, ...], Topic] = {}
+        whole = metadata.Metadata(start_ns=2**63 - 1)
+        last_ns = 0
+        self._files.skip_what_broke_at_once()
+        for number, path in enumerate(self._files.paths):
+            part = self._files.part(number)
+            whole.storage = 'sqlite3' if isinstance(part, SqliteFile) else 'mcap'
+            if part.told is not None:
+                whole.version, whole.ros_distro = part.told.version, part.told.ros_distro
+                whole.custom_data = part.told.custom_data
+            for item in part.topics:
+                known = topics.setdefault(_alike(item), item._replace(count=0))
+                topics[_alike(item)] = known._replace(
+                    count=known.count + item.count,
+                    definition=known.definition or item.definition,
+                    type_hash=known.type_hash or item.type_hash,
+                )
+            whole.count += part.count
+            whole.start_ns = min(whole.start_ns, part.first_ns)
+            last_ns = max(last_ns, part.last_ns)
+            if path.suffix == found.ZIPPED:
+                whole.compression = 'file'
+        whole.duration_ns = max(0, last_ns - whole.start_ns)
+        self.topics = tuple(item._replace(key=key) for key, item in enumerate(topics.values(), 1))
+        if self._first_is_zipped():
+            whole.compression = 'message'
+        return whole
+
+    def _first_is_zipped(self) -> bool:
+        """Whether messages are compressed: none in CDR begins like a zstd frame."""
+        first = next(iter(self._files.part(0).messages()), None) if self._files.paths else None
+        return first is not None and first.data.startswith(_ZSTD_MAGIC)
+
+    def _topics_of(self, part: StorageFile) -> dict[int, Topic]:
+        """The channels of a file as topics of the recording.
+
+        Raises:
+            InputError: If metadata.yaml doesn't have one that has messages.
+        """
+        exact = {_alike(item): item for item in self.topics}
+        by_type = {(item.name, item.msgtype): item for item in self.topics}
+        topics = {}
+        for item in part.topics:
+            topic = exact.get(_alike(item)) or by_type.get((item.name, item.msgtype))
+            if topic is None and item.count:
+                raise InputError(f'{part.path.name} has {item.name}, metadata.yaml has not.')
+            if topic is not None:
+                topics[item.key] = topic
+        return topics
+
+
+def _alike(topic: Topic) -> tuple[Any, ...]:
+    return (topic.name, topic.msgtype, topic.qos)

@@ -1,0 +1,294 @@
+"""What was detected in a bag, kept on disk for the second pass and for later runs.
+
+A run that is killed leaves the lines it wrote, and the next one goes on behind them. What is
+damaged, cut off, of another bag, other models or other settings isn't used. No line is believed
+but for the very message that it was written for: whoever reads it compares the message's digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from io import FileIO
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from anonymizer_node.core.errors import DetectorError, InputError
+from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
+from anonymizer_node.offline.records import Record, as_json, failed, from_json
+
+try:
+    import fcntl
+except ImportError:  # Not on Windows: two runs on one bag at once are then not told apart.
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 'anonymizer_node detections'
+VERSION = 1
+COMPLETE, PARTIAL = '.detections', '.partial'
+_READ_BYTES = 1 << 20
+_UNREADABLE = (BrokenChainError, DetectorError, ValueError, KeyError, TypeError)
+
+
+class StaleError(InputError):
+    """The records are not of the messages that the bag holds now."""
+
+
+class LineEnd(NamedTuple):
+    """The end of a line: bytes up to there, and the digest of the line."""
+
+    end: int
+    digest: str
+
+
+class Sidecar:
+    """The records of one bag. One thread appends, another one reads behind it. A context manager.
+
+    Attributes:
+        was_complete: Whether an earlier run wrote all of it: nothing is left to append.
+        names: Class names of each detector.
+    """
+
+    def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            folder: Where such files are kept; None: this one is not.
+            identity: What it is of, in JSON's types: the bag's topics, the detectors with their
+                `names`, and all that bears on what they see. Files of another one aren't used.
+        """
+        self._header = {'format': FORMAT, 'version': VERSION, **identity}
+        self.names = [item['names'] for item in identity['detectors']]
+        self.was_complete = False
+        said = json.dumps(self._header, sort_keys=True).encode()
+        self._name = hashlib.sha256(said).hexdigest()[:32]
+        self._folder = folder
+        self._kept = folder is not None
+        self._file: FileIO
+        self._changed = threading.Condition()
+        self._start = self._ready = LineEnd(0, START)
+        self._earlier = 0
+        self._retry = self._done = False
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Sidecar:
+        """Find what an earlier run left, or begin.
+
+        Raises:
+            InputError: If the folder can't be written to.
+        """
+        try:
+            self._open()
+        except OSError as error:
+            raise InputError(
+                f'{str(self._folder)!r} can not be written to: {error.strerror or error}. Name '
+                'another folder with the setting detection_cache.'
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def earlier(self) -> Iterator[tuple[Record, LineEnd]]:
+        """The records that an unfinished run left; each is used only once it is confirmed."""
+        place = self._start
+        for line, behind in self._lines(self._start, self._earlier):
+            yield from_json(unlink(place.digest, line)[0], self.names), behind
+            place = behind
+
+    def confirm(self, place: LineEnd) -> None:
+        """The next of the earlier records, which ends there, is of the message that is there."""
+        self._advance(place)
+
+    def append(self, record: Record) -> None:
+        """Write a record; earlier ones that were not confirmed are gone.
+
+        Raises:
+            InputError: If there is no room for it.
+        """
+        self._retry = self._retry or failed(record, 'detector')
+        self._write(as_json(record))
+
+    def complete(self) -> None:
+        """All is written. Where a detector failed it is not for ever: a later run tries again."""
+        if self.was_complete:
+            return
+        self._cut()
+        if self._kept and not self._retry:
+            self._write({'frames_end': True}, advance=False)
+            os.fsync(self._file.fileno())
+            self._path(PARTIAL).replace(self._path(COMPLETE))
+        with self._changed:
+            self._done = True
+            self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """No more will be written; whoever reads gets the error."""
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
+
+    def discard(self) -> None:
+        """Take away what is kept of it: it isn't of this bag."""
+        if self._kept:
+            self._path(COMPLETE).unlink(missing_ok=True)
+
+    def records(self) -> Iterator[Record]:
+        """All records, from the first one; waits for those that are still to come.
+
+        Raises:
+            StaleError: If one isn't what was written.
+        """
+        place = self._start
+        while True:
+            with self._changed:
+                while not (self._error or self._done or self._ready.end > place.end):
+                    self._changed.wait()
+                if self._error is not None:
+                    raise self._error
+                ready = self._ready.end
+            if ready == place.end:
+                return
+            for line, behind in self._lines(place, ready):
+                try:
+                    record = from_json(unlink(place.digest, line)[0], self.names)
+                except _UNREADABLE as error:
+                    raise StaleError(f'What was detected is damaged: {error}') from error
+                place = behind
+                yield record
+
+    def _open(self) -> None:
+        if self._folder is None:
+            self._begin(_temporary())
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._file = self._path(COMPLETE).open('rb', buffering=0)
+            end, complete = self._trusted()
+            if complete:
+                self._ready = LineEnd(end, START)
+                self.was_complete = self._done = True
+                return
+            self._file.close()
+        self._path(PARTIAL).touch()
+        file = self._path(PARTIAL).open('r+b', buffering=0)
+        if not _locked(file, self._path(PARTIAL)):
+            # Another run is at it.
+            file.close()
+            self._kept = False
+            self._begin(_temporary())
+            return
+        self._file = file
+        self._earlier, _ = self._trusted()
+        if not self._earlier:
+            self._begin(file)
+        self._ready = self._start
+
+    def _begin(self, file: FileIO) -> None:
+        self._file = file
+        file.truncate(0)
+        self._write(self._header)
+        self._start = self._ready
+        self._earlier = self._ready.end
+
+    def _trusted(self) -> tuple[int, bool]:
+        """Up to where the file is as it was written, and whether that is all of it.
+
+        A record of a detector that failed, and what is behind it, isn't trusted.
+        """
+        place, size = LineEnd(0, START), os.fstat(self._file.fileno()).st_size
+        try:
+            for line, behind in self._lines(place, size):
+                value, digest = unlink(place.digest, line)
+                if value == {'frames_end': True}:
+                    return place.end, behind.end == size and place.end > 0
+                if place.end == 0:
+                    if value != self._header:
+                        return 0, False
+                    self._start = behind
+                elif failed(from_json(value, self.names), 'detector'):
+                    break
+                place = LineEnd(behind.end, digest)
+        except _UNREADABLE:
+            pass
+        return place.end, False
+
+    def _lines(self, place: LineEnd, end: int) -> Iterator[tuple[bytes, LineEnd]]:
+        """The whole lines from a place to an end, and where each ends."""
+        at, rest = place.end, b''
+        while at < end:
+            with self._changed:
+                self._file.seek(at)
+                read = self._file.read(min(_READ_BYTES, end - at))
+            if not read:
+                return
+            at += len(read)
+            *lines, rest = (rest + read).split(b'\n')
+            begin = at - len(rest) - sum(len(line) + 1 for line in lines)
+            for line in lines:
+                begin += len(line) + 1
+                yield line + b'\n', LineEnd(begin, _digest_in(line))
+
+    def _write(self, value: Any, advance: bool = True) -> None:
+        line, digest = link(self._ready.digest, value)
+        self._cut()
+        try:
+            with self._changed:
+                self._file.seek(self._ready.end)
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
+        except OSError as error:
+            raise InputError(
+                f'What was detected can not be written: {error.strerror or error}. Make room, or '
+                'name another folder with the setting detection_cache.'
+            ) from error
+        if advance:
+            self._earlier = self._ready.end + len(line)
+            self._advance(LineEnd(self._ready.end + len(line), digest))
+
+    def _cut(self) -> None:
+        """Take away what wasn't confirmed."""
+        if self._earlier > self._ready.end:
+            self._file.truncate(self._ready.end)
+            self._earlier = self._ready.end
+
+    def _advance(self, place: LineEnd) -> None:
+        with self._changed:
+            self._ready = place
+            self._changed.notify_all()
+
+    def _path(self, ending: str) -> Path:
+        assert self._folder is not None
+        return self._folder / (self._name + ending)
+
+
+def _digest_in(line: bytes) -> str:
+    """What a line says its digest is."""
+    return line.rpartition(b'\t')[2].decode('ascii', 'replace')
+
+
+def _temporary() -> FileIO:
+    """A file that is gone when it is closed."""
+    return TemporaryFile(buffering=0)  # The sidecar closes it.
+
+
+def _locked(file: FileIO, path: Path) -> bool:
+    """Whether a file is this run's alone, and is still the one of that name."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except OSError:
+        return False

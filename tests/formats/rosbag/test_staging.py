@@ -1,0 +1,227 @@
+"""What a run is at work on is nobody else's, and what a dead one left is taken away."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from samples.bags import STRING, digest
+from samples.recordings import cdr, split_bag
+
+from anonymizer_node.core.errors import InputError
+from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.rosbag import staging
+from anonymizer_node.formats.rosbag.staging import (
+    LOCK_NAME,
+    Staging,
+    in_words,
+    require_space,
+    sweep,
+)
+
+SPAWN = multiprocessing.get_context('spawn')
+
+
+def at_work(parent, said):
+    """Make a folder, say so, and wait to be killed."""
+    made = Staging(parent, 'bag')
+    (made.folder / 'raw.mcap').write_bytes(b'raw')
+    said.send(str(made.folder))
+    said.recv()
+
+
+@pytest.fixture
+def other_run(tmp_path):
+    """Another run's folder, and its process."""
+    here, there = SPAWN.Pipe()
+    process = SPAWN.Process(target=at_work, args=(tmp_path, there))
+    process.start()
+    assert here.poll(60)
+    folder = here.recv()
+    yield tmp_path / os.path.basename(folder), process
+    process.kill()
+    process.join(60)
+
+
+def test_what_a_living_run_is_at_work_on_stays(tmp_path, other_run):
+    folder, _ = other_run
+    before = digest(tmp_path)
+    assert sweep(tmp_path) == []
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.add_topic('/log', STRING)
+    assert (folder / 'raw.mcap').is_file()
+    assert before.items() <= digest(tmp_path).items()
+
+
+def test_what_a_killed_run_left_is_taken_away_by_the_next(tmp_path, other_run):
+    folder, process = other_run
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(60)
+    assert (folder / 'raw.mcap').is_file()
+    with BagWriter(tmp_path / 'other') as writer:
+        assert not folder.exists(), 'at once, whatever the new target is called'
+        writer.add_topic('/log', STRING)
+    assert [item.name for item in tmp_path.iterdir()] == ['other']
+
+
+def test_a_reader_takes_away_what_killed_runs_left_where_it_unpacks(tmp_path, other_run):
+    folder, process = other_run
+    source = split_bag(tmp_path / 'in' / 'bag', [['a']], 'mcap', 'file')
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(60)
+    with BagReader(source, tmp_path) as reader:
+        assert list(reader.messages())
+        assert not folder.exists()
+
+
+@pytest.mark.parametrize('kind', ['no lock', 'file', 'link', 'visible'])
+def test_what_is_not_ours_stays(tmp_path, kind):
+    place = tmp_path / 'here'
+    place.mkdir()
+    theirs = tmp_path / 'theirs'
+    theirs.mkdir()
+    (theirs / LOCK_NAME).touch()
+    (theirs / 'mine').write_text('mine')
+    if kind == 'no lock':
+        (place / '.bag.part-x').mkdir()
+        (place / '.bag.part-x' / 'mine').write_text('mine')
+    elif kind == 'file':
+        (place / '.bag.part-x').write_text('mine')
+    elif kind == 'link':
+        (place / '.bag.part-x').symlink_to(theirs)
+    else:
+        (place / 'bag.part-x').mkdir()
+        (place / 'bag.part-x' / LOCK_NAME).touch()
+    before = digest(tmp_path)
+    assert sweep(place) == []
+    assert digest(tmp_path) == before
+
+
+def test_a_folder_that_is_empty_yet_or_again_is_taken_away(tmp_path):
+    """Its run was killed right after making it, or right before it was gone."""
+    (tmp_path / '.bag.part-abc_1234').mkdir()
+    (tmp_path / '.bag.part-theirs').mkdir()
+    assert [item.name for item in sweep(tmp_path)] == ['.bag.part-abc_1234']
+    assert [item.name for item in tmp_path.iterdir()] == ['.bag.part-theirs']
+
+
+def test_a_run_killed_while_it_takes_its_folder_away_leaves_what_the_next_one_knows(
+    tmp_path, monkeypatch
+):
+    made = Staging(tmp_path, 'bag')
+    for name in ('a.mcap', 'z.mcap'):
+        (made.folder / name).write_bytes(b'raw')
+    (made.folder / 'bag').mkdir()
+    gone = []
+    whole = Path.unlink
+
+    def killed(path, missing_ok=False):
+        gone.append(path.name)
+        if len(gone) == 2:
+            raise KeyboardInterrupt
+        whole(path, missing_ok)
+
+    monkeypatch.setattr(Path, 'unlink', killed)
+    with pytest.raises(KeyboardInterrupt):
+        made.close()
+    monkeypatch.undo()
+    os.close(made._lock)  # As the end of its process does.
+    assert (made.folder / LOCK_NAME).is_file()
+    assert sweep(tmp_path) == [made.folder]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
+    assert sweep(tmp_path / 'absent') == []
+
+
+def test_where_there_are_no_locks_nothing_is_taken_away(tmp_path, monkeypatch):
+    def unsupported(*args):
+        raise OSError(95, 'Operation not supported')
+
+    monkeypatch.setattr(staging.fcntl, 'flock', unsupported)
+    first = Staging(tmp_path, 'bag')
+    second = Staging(tmp_path, 'bag')
+    assert sweep(tmp_path) == []
+    assert first.folder.is_dir()
+    for item in (first, second):
+        item.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_taken_away_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    whole = staging._locked
+    calls = []
+
+    def late(folder):
+        calls.append(folder)
+        if len(calls) == 1:
+            folder.rmdir()
+        return whole(folder)
+
+    monkeypatch.setattr(staging, '_locked', late)
+    made = Staging(tmp_path, 'bag')
+    assert len(calls) == 2
+    assert made.folder.is_dir()
+    assert sweep(tmp_path) == [], 'it is locked'
+    made.close()
+
+
+# --- Room
+
+
+def test_less_room_than_needed_is_refused_with_figures_before_anything_is_written(tmp_path):
+    target = BagWriter(tmp_path / 'new' / 'bag', expected_bytes=10**18)
+    with pytest.raises(InputError) as raised, target:
+        pass
+    free = in_words(shutil.disk_usage(tmp_path).free)[:2]
+    assert f'takes about {in_words(10**18)}' in str(raised.value)
+    assert f'{str(tmp_path / "new")!r} has {free}' in str(raised.value)
+    assert 'make room' in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_room_enough_is_enough(tmp_path):
+    require_space(tmp_path, 1000, 'It')
+
+
+@pytest.mark.parametrize(
+    ('size', 'said'),
+    [
+        (0, '0 bytes'),
+        (999, '999 bytes'),
+        (1000, '1.0 kB'),
+        (1_500_000, '1.5 MB'),
+        (10**9, '1.0 GB'),
+        (2 * 10**12, '2.0 TB'),
+        (5 * 10**15, '5000.0 TB'),
+    ],
+)
+def test_sizes_are_said_in_words(size, said):
+    assert in_words(size) == said
+
+
+# --- Nothing is half done
+
+
+def test_everything_is_on_the_disk_before_it_appears(tmp_path, monkeypatch):
+    """Files, their folder, and at last the folder in which the name is."""
+    synced = []
+    whole = os.fsync
+
+    def note(descriptor):
+        there = (tmp_path / 'bag').exists()
+        synced.append((os.readlink(f'/proc/self/fd/{descriptor}'), there))
+        whole(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', note)
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+        (writer.folder / 'more').mkdir()
+        (writer.folder / 'more' / 'page.html').write_text('page')
+        hidden = str(writer.folder)
+    before = [path.removeprefix(hidden) for path, there in synced if not there]
+    assert set(before) == {'', '/bag.mcap', '/metadata.yaml', '/more', '/more/page.html'}
+    assert [path for path, there in synced if there] == [str(tmp_path)]
