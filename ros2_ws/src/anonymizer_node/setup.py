@@ -73,6 +73,7 @@ setup(
             'ros-jazzy-stereo-msgs==5.3.6',
             'ros-jazzy-diagnostic-msgs==5.3.6',
             'ros-jazzy-visualization-msgs==5.3.6',
+            'ros-jazzy-std-msgs==5.3.6',
             'ros-jazzy-std-srvs==5.3.6',
             'ros-jazzy-lifecycle-msgs',
         ],
