@@ -421,6 +421,33 @@ def test_compressed_depth_is_no_picture_whatever_it_begins_with():
         COMPRESSED.decode(message, '/front', 64)
 
 
+@pytest.mark.parametrize('said', ['png', '16UC1; png compressed ', '', '; mono16'])
+def test_sixteen_bits_of_grey_are_a_picture_only_if_the_message_says_so(said):
+    message = compressed(np.full((8, 8, 1), 1500, np.uint16), 'png')
+    message.format = said
+    with pytest.raises(UnsupportedEncodingError, match='may be depth') as raised:
+        COMPRESSED.decode(message, '/front', 64)
+    assert 'follow' in str(raised.value)
+    message.format = 'mono16; png compressed '
+    assert COMPRESSED.decode(message, '/front', 64).encoding == 'mono8'
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+def test_depth_in_a_png_can_follow_and_is_blacked_out_whatever_the_method(method):
+    depth = np.random.default_rng(3).integers(500, 9000, (24, 32, 1), np.uint16)
+    message = compressed(depth, 'png')
+    message.format = '16UC1; png compressed '
+    frame = COMPRESSED.measure(message, '/depth')
+    assert (frame.width, frame.height) == (32, 24)
+    done = COMPRESSED.redact(message, frame, [Region(4, 4, 30, 20)], method, 0.5)
+    assert ('Depth' in done.note) == (method != 'blackout')
+    after = decoded(bytes(done.message.data))
+    assert after.dtype == np.uint16
+    depth[4:20, 4:30] = 0
+    assert np.array_equal(after.reshape(depth.shape), depth)
+    assert not decoded(bytes(COMPRESSED.blacked_out(message).data)).any()
+
+
 @pytest.mark.parametrize('kind', COMPRESSIONS)
 @pytest.mark.parametrize('keep', [0.1, 0.5, 0.9, 0.99])
 def test_a_file_cut_off_is_refused_and_never_shown_in_part(kind, keep):

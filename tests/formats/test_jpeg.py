@@ -29,7 +29,7 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import ConfigError, FrameError, RedactionError
 from anonymizer_node.core.geometry import coverage_mask
 from anonymizer_node.core.redaction import REDACTORS, cell_edges
-from anonymizer_node.formats import jpeg, turbojpeg, turbojpeg_library
+from anonymizer_node.formats import jpeg, turbojpeg, turbojpeg_blocks, turbojpeg_library
 from anonymizer_node.formats.jpeg_markers import parse
 
 needs_library = pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
@@ -284,28 +284,43 @@ def test_a_region_outside_the_picture_is_refused(region):
         jpeg.redact(scene_jpeg(16, 16), [Region(0, 0, 8, 8), region], 'blackout', 0.5)
 
 
-@needs_library
-def test_blocks_that_were_not_shown_fail_the_redaction(monkeypatch):
-    data = scene_jpeg(64, 64)
-    monkeypatch.setattr(turbojpeg, 'edit_blocks', lambda data, *_: data)
-    with pytest.raises(RedactionError, match='not written'):
-        jpeg.redact(data, [Region(0, 0, 8, 8)], 'blackout', 0.5)
+def tampered_rows(monkeypatch, tamper):
+    """Have `tamper` change what the library tells of rows: (component, row, address) or None."""
+    genuine = turbojpeg_blocks._Rows.add
+
+    def add(rows, address, part, plane, component):
+        told = tamper(component, part.y // 8, address)
+        if told is not None:
+            genuine(rows, told[2], part, plane, told[0])
+
+    monkeypatch.setattr(turbojpeg_blocks._Rows, 'add', add)
 
 
 @needs_library
-def test_a_row_of_blocks_left_out_fails_the_redaction(monkeypatch):
-    genuine = turbojpeg.edit_blocks
-
-    def lossy(data, filters, *rest):
-        def skipping(component, row, blocks):
-            if (component, row) != (1, 1):
-                filters[-1](component, row, blocks)
-
-        return genuine(data, [*filters[:-1], skipping], *rest)
-
-    monkeypatch.setattr(turbojpeg, 'edit_blocks', lossy)
-    with pytest.raises(RedactionError, match='1 rows of blocks'):
+@pytest.mark.parametrize(
+    ('tamper', 'reason'),
+    [
+        (lambda *told: None, 'did not show all'),
+        (lambda *told: None if told[:2] == (2, 3) else told, 'did not show all'),
+        (lambda *told: None if told[:2] == (1, 1) else told, 'another order'),
+        (lambda *told: (2 - told[0], *told[1:]), 'another order'),
+        (lambda *told: (*told[:2], told[2] + 128 * (told[1] == 2)), 'in pieces'),
+        (lambda *told: (*told[:2], told[2] % 2**20 // told[1] if told[1] else 64), 'in pieces'),
+    ],
+    ids=['none', 'without the last', 'with a gap', 'of one component', 'in pieces', 'overlapping'],
+)
+def test_blocks_that_are_not_shown_as_expected_fail_the_redaction(monkeypatch, tamper, reason):
+    tampered_rows(monkeypatch, tamper)
+    with pytest.raises(RedactionError, match=reason):
         jpeg.redact(scene_jpeg(64, 64), [Region(0, 0, 64, 64)], 'blackout', 0.5)
+
+
+@needs_library
+@pytest.mark.parametrize('edited', [lambda data: data[:-2], lambda data: scene_jpeg(64, 48)])
+def test_an_edited_file_that_is_not_whole_or_of_its_size_is_not_let_out(monkeypatch, edited):
+    monkeypatch.setattr(turbojpeg_blocks, 'edit_blocks', lambda data, *rest: edited(data))
+    with pytest.raises(RedactionError, match='frame header'):
+        jpeg.redact(scene_jpeg(64, 64), [Region(0, 0, 8, 8)], 'blackout', 0.5)
 
 
 @needs_library
@@ -324,11 +339,13 @@ def test_an_error_in_a_filter_comes_out_as_redaction_error(monkeypatch, method):
 
 @needs_library
 def test_an_interrupt_in_a_filter_stays_an_interrupt():
+    data = scene_jpeg(64, 64)
+
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        turbojpeg.read_blocks(scene_jpeg(64, 64), interrupted)
+        turbojpeg_blocks.read_blocks(data, parse(data).header, interrupted)
 
 
 @needs_library
@@ -385,6 +402,19 @@ def test_a_picture_without_huffman_tables_is_read_with_the_standard_ones(variant
 
 
 # Decoding
+
+
+def test_what_is_known_of_one_file_is_not_taken_for_another():
+    one, other = scene_jpeg(40, 24), scene_jpeg(40, 24, '444')
+    damaged = one[:-2]
+    for data, size in ((one, 2), (other, 1), (one, 2)):
+        assert jpeg.decode(data, 512)[2:] == (40, 24)
+        assert jpeg.redact(data, [Region(0, 0, 1, 1)], 'blackout', 0.5)[1][0].x1 >= 8 * size
+        for _ in range(2):
+            with pytest.raises(FrameError):
+                jpeg.decode(damaged, 512)
+            with pytest.raises(FrameError):
+                jpeg.redact(damaged, [Region(0, 0, 1, 1)], 'blackout', 0.5)
 
 
 @pytest.mark.parametrize('library', [True, False])

@@ -6,14 +6,18 @@ import random
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import suppress
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples.jpegs import (
     VARIANTS,
     exif,
+    jpeg_of,
     patched,
     position_of,
     scene_jpeg,
@@ -185,6 +189,23 @@ def test_coefficients_that_the_encoder_would_corrupt_are_refused(method):
         jpeg.redact(data, [Region(8, 0, 9, 1)], method, 0.5)
 
 
+@needs_library
+@pytest.mark.parametrize('method', ['blackout', 'pixelate', 'blur'])
+@pytest.mark.parametrize('table', [b'\x10', b'\x11'], ids=['first table', 'second table'])
+def test_an_ac_coefficient_of_eleven_bits_is_refused(method, table):
+    plain = black_picture(parse(scene_jpeg(16, 8, 'grey')).header)
+    dc_codes = b'\0' + bytes([1, 1]) + bytes(14) + bytes([0, 8])
+    ac_codes = table + bytes([1, 1]) + bytes(14) + bytes([0, 11])
+    # DC -128, AC 1025, end of block; DC as before, end of block; filling.
+    bits = '10' + '01111111' + '10' + '10000000001' + '0' + '00' + '111111'
+    scan = segment(0xDA, b'\1\1' + bytes([table[0] & 1]) + b'\0\x3f\0')
+    data = plain[: position_of(plain, 0xC4)] + segment(0xC4, dc_codes + ac_codes) + scan
+    data += int(bits, 2).to_bytes(4, 'big') + b'\xff\xd9'
+    assert jpeg.coefficients(data)[0][0, 0, 1] == 1025
+    with pytest.raises(FrameError, match='1025'):
+        jpeg.redact(data, [Region(8, 0, 9, 1)], method, 0.5)
+
+
 def test_a_claim_of_too_many_pixels_is_refused_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(turbojpeg_library, 'library', lambda: pytest.fail('was decoded'))
     data = patched(GOOD, SOF + 5, size(16384, 8193))
@@ -192,6 +213,31 @@ def test_a_claim_of_too_many_pixels_is_refused_before_anything_is_decoded(monkey
         jpeg.decode(data, 512)
     with pytest.raises(FrameError, match='16384x8193'):
         jpeg.blacked_out(data)
+
+
+@pytest.mark.parametrize('data', [GOOD, PROGRESSIVE], ids=['baseline', 'progressive'])
+def test_a_claim_that_so_few_bytes_can_not_hold_is_refused_before_memory_is_taken(
+    monkeypatch, data
+):
+    monkeypatch.setattr(turbojpeg_library, 'library', lambda: pytest.fail('was decoded'))
+    claimed = patched(data, data.index(b'\0\x11\x08') + 3, size(8000, 8000))
+    for work in (
+        lambda: jpeg.decode(claimed, 512),
+        lambda: jpeg.redact(claimed, REGION, 'blackout', 0.5),
+    ):
+        with pytest.raises(FrameError, match='exhaust memory'):
+            work()
+
+
+@needs_library
+@pytest.mark.parametrize('sampling', ['420', '444', 'grey'])
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_the_shortest_file_of_its_size_is_no_bomb(sampling, variant):
+    flat = np.full((720, 1280, 3), 90, np.uint8)
+    data = jpeg_of(flat, sampling, variant, quality=1)
+    assert jpeg.decode(data, 2000)[2:] == (1280, 720)
+    black = black_picture(parse(data).header)
+    assert jpeg.decode(black, 2000)[2:] == (1280, 720)
 
 
 @pytest.mark.parametrize('name', ['nothing', 'no frame header', 'no columns', 'most pixels'])
@@ -262,6 +308,17 @@ def test_nearly_right_files_are_refused_or_come_out_whole(monkeypatch, library):
         monkeypatch.setattr(turbojpeg_library, 'library', lambda: None)
     for data in mutations(300 if library else 60, seed=11):
         attempt_all(data)
+
+
+@pytest.mark.parametrize('library', [True, False])
+def test_what_fuzzing_found_is_refused_or_comes_out_whole(monkeypatch, library):
+    if not library:
+        monkeypatch.setattr(turbojpeg_library, 'library', lambda: None)
+    with zipfile.ZipFile(Path(__file__).with_name('jpeg_corpus.zip')) as archive:
+        names = archive.namelist()
+        for name in names:
+            attempt_all(archive.read(name))
+    assert len(names) > 40
 
 
 @settings(max_examples=200, deadline=None)

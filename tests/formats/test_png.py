@@ -15,6 +15,9 @@ KINDS = {
     'grey': (1, np.uint8),
     'colour': (3, np.uint8),
     'alpha': (4, np.uint8),
+    'grey of 16 bits': (1, np.uint16),
+    'colour of 16 bits': (3, np.uint16),
+    'alpha of 16 bits': (4, np.uint16),
 }
 
 
@@ -22,7 +25,7 @@ def picture(kind, height=31, width=45):
     channels, dtype = KINDS[kind]
     random = np.random.default_rng(5)
     pixels = random.integers(1, np.iinfo(dtype).max, (height, width, channels), dtype)
-    pixels[:, :, 3:] = 255
+    pixels[:, :, 3:] = np.iinfo(dtype).max
     return pixels
 
 
@@ -55,8 +58,12 @@ def test_the_detector_is_shown_eight_bits(kind):
     shown, encoding, width, height = png.decode(png_bytes(pixels), 64)
     assert (width, height) == (45, 31)
     assert shown.dtype == np.uint8
-    assert encoding == {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}[pixels.shape[2]]
-    assert np.array_equal(shown, pixels)
+    alpha = 'bgra8' if pixels.dtype == np.uint8 else 'bgr8'
+    assert encoding == {1: 'mono8', 3: 'bgr8', 4: alpha}[pixels.shape[2]]
+    if pixels.dtype == np.uint8:
+        assert np.array_equal(shown, pixels)
+    else:
+        assert np.abs(shown[:, :, :3] - pixels[:, :, :3] / 257).max() < 4
 
 
 @pytest.mark.parametrize('method', REDACTORS)
@@ -93,13 +100,41 @@ def test_blacked_out_keeps_size_channels_and_depth(kind):
         assert (black[:, :, 3] == np.iinfo(pixels.dtype).max).all()
 
 
+@pytest.mark.parametrize('bits', [8, 10, 12, 14, 16])
 @pytest.mark.parametrize('channels', [1, 3, 4])
-def test_sixteen_bits_of_which_a_detector_would_see_black_are_refused(channels):
-    # 10 bits in 16: the upper byte is never above 3.
-    pixels = np.random.default_rng(1).integers(0, 1024, (20, 20, channels), np.uint16)
-    for work in (lambda data: png.decode(data, 64), png.blacked_out):
-        with pytest.raises(UnsupportedEncodingError, match=r'uint16.*8 bits per sample'):
-            work(png_bytes(pixels))
+def test_of_sixteen_bits_a_detector_sees_those_that_are_used(channels, bits):
+    ramp = np.linspace(0, 2**bits - 1, 64).astype(np.uint16)
+    pixels = np.repeat(np.repeat(ramp[None, :, None], 64, axis=0), channels, axis=2)
+    pixels[:, :, 3:] = 65535
+    # One hot pixel and one dead one must not make the rest grey.
+    pixels[5, 5, :3], pixels[6, 6, :3] = 65535, 0
+    shown = png.decode(png_bytes(pixels), 64)[0]
+    assert shown.dtype == np.uint8
+    row = shown[20, :, :3].astype(int)
+    assert np.abs(row - np.linspace(0, 255, 64)[:, None]).max() < 6
+
+
+def test_what_is_darker_than_nearly_all_is_shown_black_and_not_bright():
+    pixels = np.random.default_rng(2).integers(30_000, 31_000, (100, 100, 1), np.uint16)
+    pixels[4, 4], pixels[7, 7] = 0, 65535
+    shown = png.decode(png_bytes(pixels), 64)[0]
+    assert (shown[4, 4], shown[7, 7]) == (0, 255)
+    assert shown.std() > 50
+
+
+@pytest.mark.parametrize('value', [0, 7, 65535])
+def test_sixteen_bits_of_one_value_are_shown_without_noise(value):
+    pixels = np.full((20, 20, 1), value, np.uint16)
+    assert np.ptp(png.decode(png_bytes(pixels), 64)[0]) == 0
+    pixels[3:9, 3:9] = min(65535, value + 100) - 100 * (value == 65535)
+    assert np.ptp(png.decode(png_bytes(pixels), 64)[0]) > 90
+
+
+def test_only_sixteen_bits_of_grey_may_be_depth():
+    for kind, (channels, dtype) in KINDS.items():
+        may_be = png.may_be_depth(png_bytes(picture(kind)))
+        assert may_be == (channels == 1 and dtype is np.uint16)
+    assert not png.may_be_depth(png.SIGNATURE)
 
 
 def test_a_picture_drawn_in_alpha_is_refused():
@@ -219,7 +254,7 @@ def test_grey_of_few_bits_and_with_alpha(channels):
     assert shown[0, :, 0].tolist() == [10, 11, 12, 13]
 
 
-@pytest.mark.parametrize('keep', [8, 9, 20, 33, 100, -1, -4, -8, -12, -13])
+@pytest.mark.parametrize('keep', [8, 9, 20, 24, 25, 33, 100, -1, -4, -8, -12, -13])
 def test_a_file_cut_off_is_refused(keep):
     data = png_bytes(noise(40, 40))[:keep]
     for work in (lambda: png.decode(data, 64), lambda: png.blacked_out(data)):
@@ -296,3 +331,54 @@ def test_a_chunk_longer_than_the_file_is_refused():
     data = png_bytes(noise(20, 20))
     with pytest.raises(FrameError):
         png.decode(data[:33] + b'\xff\xff\xff\xf0' + data[37:], 64)
+
+
+@pytest.mark.parametrize('level', [1, 3, 6, 9])
+def test_the_compression_is_as_strong_as_found(level):
+    pixels = np.repeat(np.repeat(noise(40, 50), 8, axis=0), 8, axis=1)
+    done, buffer = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])
+    assert done
+    same = buffer.tobytes()
+    after = png.redact(same, [Region(0, 0, 8, 8)], 'blackout', 0.5)[0]
+    pixels[:8, :8] = 0
+    again = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
+    assert after == again
+    black = cv2.imencode('.png', pixels * 0, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
+    assert png.blacked_out(same) == black
+
+
+def test_a_claim_that_so_few_bytes_can_not_hold_is_refused_before_memory_is_taken(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
+    content = zlib.compress(bytes(2000))
+    data = built([(b'IHDR', header(11_000, 12_000)), (b'IDAT', content), (b'IEND', b'')])
+    with pytest.raises(FrameError, match='exhaust memory'):
+        png.decode(data, 64)
+
+
+def test_a_large_empty_picture_is_no_bomb():
+    pixels = np.zeros((3000, 4000, 1), np.uint8)
+    assert png.decode(png_bytes(pixels), 64)[2:] == (4000, 3000)
+    rows = zlib.compress(bytes(3000 * 501), 9)
+    data = built([(b'IHDR', header(4000, 3000, 1, 0)), (b'IDAT', rows), (b'IEND', b'')])
+    assert png.decode(data, 64)[2:] == (4000, 3000)
+
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+         (0, 1, 1, 2))  # fmt: skip
+
+
+@pytest.mark.parametrize('method', REDACTORS)
+def test_an_interlaced_picture_keeps_its_pixels(method):
+    pixels = noise(21, 13)
+    rows = b''
+    for x, y, step_x, step_y in ADAM7:
+        part = pixels[y::step_y, x::step_x, ::-1]
+        rows += b''.join(b'\0' + row.tobytes() for row in part if row.size)
+    ihdr = struct.pack('>IIBBBBB', 13, 21, 8, 2, 0, 0, 1)
+    data = built([(b'IHDR', ihdr), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')])
+    assert np.array_equal(png.decode(data, 64)[0], pixels)
+    after = decoded(png.redact(data, [Region(2, 3, 9, 21)], method, 0.5)[0])
+    outside = np.ones((21, 13), bool)
+    outside[3:21, 2:9] = False
+    assert np.array_equal(after[outside], pixels[outside])
+    assert not np.array_equal(after, pixels)

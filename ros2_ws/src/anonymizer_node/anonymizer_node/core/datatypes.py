@@ -110,6 +110,8 @@ class Detections:
     @classmethod
     def joined(cls, parts: Sequence[Detections]) -> Detections:
         """What several detectors saw in one frame; classes of one name become one."""
+        if len(parts) == 1 and len(set(parts[0].names)) == len(parts[0].names):
+            return parts[0]
         names = tuple(dict.fromkeys(name for part in parts for name in part.names))
         ids = [
             np.array([names.index(name) for name in part.names], np.int64)[part.class_ids]

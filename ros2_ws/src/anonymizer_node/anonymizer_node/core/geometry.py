@@ -83,13 +83,15 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]
 
 def iou_of_pairs(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over union of boxes in (..., 4) that broadcast, 0 apart, 1 the same."""
-    a = a.astype(np.float64)
-    b = b.astype(np.float64)
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., 2:], b[..., 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)
-    area_a = np.clip(a[..., 2:] - a[..., :2], 0, None).prod(axis=-1)
-    area_b = np.clip(b[..., 2:] - b[..., :2], 0, None).prod(axis=-1)
+    # Side by side and not as pairs of coordinates: loops over the last axis of two would cost ten
+    # times as much.
+    ax0, ay0, ax1, ay1 = (a[..., side].astype(np.float64) for side in range(4))
+    bx0, by0, bx1, by1 = (b[..., side].astype(np.float64) for side in range(4))
+    width = np.maximum(np.minimum(ax1, bx1) - np.maximum(ax0, bx0), 0)
+    height = np.maximum(np.minimum(ay1, by1) - np.maximum(ay0, by0), 0)
+    shared = width * height
+    area_a = np.maximum(ax1 - ax0, 0) * np.maximum(ay1 - ay0, 0)
+    area_b = np.maximum(bx1 - bx0, 0) * np.maximum(by1 - by0, 0)
     union = area_a + area_b - shared
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
@@ -30,7 +31,7 @@ def check_scores(scores: NDArray[Any]) -> None:
     if not scores.size:
         return
     low, high = float(scores.min()), float(scores.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise DetectorError('The model answered with scores that are not finite.')
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise DetectorError(

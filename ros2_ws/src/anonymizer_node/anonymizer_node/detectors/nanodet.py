@@ -143,33 +143,54 @@ def _decode_levels(
     strides: tuple[int, ...],
     middle: float,
 ) -> Decoded:
-    boxes, kept, ids = [], [], []
     cells = _cells(strides, size)
     bins = sides[0].shape[-1]
     if bins % 4 or not bins:
         raise DetectorError(f'The model answered with {bins} numbers for four sides of a box.')
+    found = []
     for stride, count, level_scores, level_sides in zip(strides, cells, scores, sides, strict=True):
         check_shape(level_scores, (1, count, level_scores.shape[-1]), size)
         check_shape(level_sides, (1, count, bins), size)
         check_scores(level_scores)
-        anchors, level_ids = np.nonzero(level_scores[0] >= score_threshold)
-        columns = -(-size.width // stride)
-        boxes.append(_boxes(level_sides[0, anchors], anchors, columns, stride, middle))
-        kept.append(level_scores[0, anchors, level_ids])
-        ids.append(level_ids)
-    return decoded(np.concatenate(boxes), np.concatenate(kept), np.concatenate(ids))
+        rows = np.flatnonzero(level_scores >= score_threshold)
+        if not len(rows):
+            continue
+        anchors, ids = np.divmod(rows, level_scores.shape[-1])
+        found.append(
+            (
+                level_sides[0, anchors],
+                _centres(anchors, -(-size.width // stride), stride, middle),
+                np.full(len(rows), stride),
+                level_scores.ravel()[rows],
+                ids,
+            )
+        )
+    if not found:
+        return decoded(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+    # What takes long is begun once for all levels: most have a few candidates or none.
+    kept_sides, centres, kept_strides, kept, kept_ids = map(
+        np.concatenate, zip(*found, strict=True)
+    )
+    return decoded(_boxes(kept_sides, centres, kept_strides), kept, kept_ids)
+
+
+def _centres(
+    anchors: NDArray[np.intp], columns: int, stride: int, middle: float
+) -> NDArray[np.float64]:
+    """(K,) cells of a level, row by row -> (K, 2) points that they measure from, input pixels."""
+    rows, column = np.divmod(anchors, columns)
+    return np.stack([column + middle, rows + middle], axis=1) * stride
 
 
 def _boxes(
-    sides: NDArray[Any], anchors: NDArray[np.intp], columns: int, stride: int, middle: float
+    sides: NDArray[Any], centres: NDArray[np.float64], strides: NDArray[np.intp]
 ) -> NDArray[Any]:
     """(K, 4 x bins) logits of K cells -> (K, 4) xyxy, input pixels."""
     bins = sides.reshape(len(sides), 4, sides.shape[1] // 4).astype(np.float64)
     with np.errstate(invalid='ignore'):  # What is no number is refused with the detections.
         weights = np.exp(bins - bins.max(axis=2, keepdims=True))
         weights /= weights.sum(axis=2, keepdims=True)
-    distances = weights @ np.arange(weights.shape[2]) * stride
-    centres = np.stack([anchors % columns + middle, anchors // columns + middle], axis=1) * stride
+    distances = weights @ np.arange(weights.shape[2]) * strides[:, None]
     return np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1)
 
 

@@ -148,30 +148,44 @@ class CompressedImageCodec:
 
     def decode(self, message: Any, source: str, least_size: int) -> Frame:
         """See `Codec.decode`."""
-        data = bytes(message.data)
-        pixels, encoding, width, height = self._compression(message, data).decode(data, least_size)
-        return Frame(pixels, encoding, width, height, stamp_ns(message), source)
+        if _may_be_depth(message, bytes(message.data)):
+            raise UnsupportedEncodingError(
+                f'A PNG with 16 bits of grey in a message of format {message.format!r} may be '
+                'depth, and no detector of people judges depth. Set follow to '
+                '"TOPIC=COLOUR_TOPIC" to obscure in it what is obscured in its colour twin; have '
+                'the driver name it mono16 if it is intensity; or, in a bag, set topic_actions to '
+                '"TOPIC=copy" if it can show nobody.'
+            )
+        return self._read(message, source, least_size)
 
     def measure(self, message: Any, source: str) -> Frame:
-        """See `Codec.measure`."""
-        return self.decode(message, source, 1)
+        """See `Codec.measure`. Depth is welcome."""
+        return self._read(message, source, 1)
 
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
     ) -> Redacted:
         """See `Codec.redact`. Replaces the message's data, keeps header and format."""
         data = bytes(message.data)
+        blacked = ''
+        if _may_be_depth(message, data) and method != BLACKOUT:
+            method, blacked = BLACKOUT, f'Depth is blacked out, {method} or not.'
         redacted, widened, note = self._compression(message, data).redact(
             data, regions, method, strength
         )
         _replace_data(message, redacted)
-        return Redacted(message, widened, note)
+        return Redacted(message, widened, note or blacked)
 
     def blacked_out(self, message: Any) -> Any:
         """See `Codec.blacked_out`."""
         data = bytes(message.data)
         _replace_data(message, self._compression(message, data).blacked_out(data))
         return message
+
+    def _read(self, message: Any, source: str, least_size: int) -> Frame:
+        data = bytes(message.data)
+        pixels, encoding, width, height = self._compression(message, data).decode(data, least_size)
+        return Frame(pixels, encoding, width, height, stamp_ns(message), source)
 
     def _compression(self, message: Any, data: bytes) -> Compression:
         if 'compresseddepth' not in message.format.lower():
@@ -184,6 +198,12 @@ class CompressedImageCodec:
             f'{", ".join(COMPRESSIONS)}. Have the driver publish one of these, or set '
             'topic_actions to "TOPIC=copy" if this topic can show nobody.'
         )
+
+
+def _may_be_depth(message: Any, data: bytes) -> bool:
+    """Whether a compressed image is of distances, or nothing says that it isn't."""
+    is_grey16 = data.startswith(png.SIGNATURE) and png.may_be_depth(data)
+    return is_grey16 and not message.format.startswith('mono16')
 
 
 CODECS: Mapping[str, Codec] = {

@@ -20,6 +20,7 @@ the detector sees what any decoder shows of them.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 
 import cv2
@@ -31,10 +32,10 @@ from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, RedactionError
 from anonymizer_node.core.redaction import redact as redact_pixels
 from anonymizer_node.core.redaction import redactor_named
-from anonymizer_node.formats import turbojpeg
+from anonymizer_node.formats import turbojpeg, turbojpeg_blocks
 from anonymizer_node.formats.jpeg_black import black_picture
-from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, WITHOUT_DCS, Patch, patches
-from anonymizer_node.formats.jpeg_editor import Editor
+from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, Patch, patches
+from anonymizer_node.formats.jpeg_editor import write_patches
 from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
 from anonymizer_node.formats.jpeg_markers import Picture, parse
 from anonymizer_node.formats.jpeg_segments import kept, second_picture_in, spliced
@@ -67,6 +68,25 @@ _REDUCED_GREY = {
 }
 
 
+class _Last(threading.local):
+    """The file that a thread parsed last: one with people in it is decoded, then redacted."""
+
+    def __init__(self) -> None:
+        self._data = b''
+        self._picture: Picture | None = None
+
+    def parsed(self, data: bytes) -> Picture:
+        """See `jpeg_markers.parse`."""
+        if self._picture is None or data != self._data:
+            self._picture = None
+            self._picture = parse(data)
+            self._data = data
+        return self._picture
+
+
+_last = _Last()
+
+
 def available() -> bool:
     """Whether blocks can be edited: whether libjpeg-turbo is there."""
     return turbojpeg.available()
@@ -90,7 +110,7 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
         FrameError: If the data isn't one whole picture, or may hold a second one.
         UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
     """
-    picture = parse(data)
+    picture = _last.parsed(data)
     second = second_picture_in((*picture.segments, *picture.behind))
     if second:
         raise FrameError(
@@ -133,7 +153,7 @@ def redact(
         ConfigError: If the method is unknown.
     """
     redactor_named(method)
-    picture = parse(data)
+    picture = _last.parsed(data)
     header = picture.header
     for region in regions:
         if not (
@@ -177,15 +197,11 @@ def coefficients(data: bytes) -> tuple[NDArray[np.int16], ...]:
         RedactionError: If libjpeg-turbo is missing.
     """
     header = parse(data).header
-    planes = tuple(
-        np.zeros((*header.blocks(component)[::-1], 64), np.int16) for component in header.components
+    planes: list[NDArray[np.int16]] = []
+    turbojpeg_blocks.read_blocks(
+        data, header, lambda blocks: planes.extend(plane.copy() for plane in blocks)
     )
-
-    def read(component: int, row: int, blocks: NDArray[np.int16]) -> None:
-        planes[component][row] = blocks
-
-    turbojpeg.read_blocks(data, read)
-    return planes
+    return tuple(planes)
 
 
 def _redacted_blocks(
@@ -197,11 +213,12 @@ def _redacted_blocks(
     def plan(dcs: Sequence[NDArray[np.int16]]) -> list[Patch]:
         return patches(picture, regions, dcs, method, strength, colours.luma_and_chroma)
 
-    editor = Editor(header, plan, blind=method in WITHOUT_DCS)
-    edited = turbojpeg.edit_blocks(data, editor.filters, header, colours.sampling)
-    editor.check_finished()
-    if parse(edited).header != header:
-        raise RedactionError('An edited JPEG came out with another frame header.')
+    def edit(planes: turbojpeg_blocks.Planes) -> None:
+        write_patches(planes, plan, picture.bounded)
+
+    edited = turbojpeg_blocks.edit_blocks(data, header, colours.sampling, edit)
+    if frame_header(edited) != header or not edited.endswith(b'\xff\xd9'):
+        raise RedactionError('An edited JPEG came out with another frame header, or cut off.')
     return spliced(edited, kept(picture.segments))
 
 

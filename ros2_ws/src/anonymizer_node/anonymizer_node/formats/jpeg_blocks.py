@@ -34,7 +34,8 @@ class Patch(NamedTuple):
         component: Index of the component.
         column: Of the first block.
         row: Of the first block.
-        blocks: (rows, columns, 64) int16, quantised coefficients, each block row by row.
+        blocks: (rows, columns, K) int16, the first K quantised coefficients of each block, row by
+            row. All others become zero.
     """
 
     component: int
@@ -62,29 +63,34 @@ class Area(NamedTuple):
 
 
 BlockRedactor = Callable[[Area], Int16Array]
-"""Area -> (block rows, block columns, 64) quantised coefficients."""
+"""Area -> (block rows, block columns, K), as in `Patch`."""
 
 
 def _blackout(area: Area) -> Int16Array:
-    return _flat(np.broadcast_to(np.int16(area.dark), area.dcs.shape))
+    return np.full((*area.dcs.shape, 1), area.dark, np.int16)
 
 
 def _pixelate(area: Area) -> Int16Array:
     tiles = np.rint(_cell_means(area)).astype(np.int16)
-    return _flat(np.repeat(np.repeat(tiles, np.diff(area.ys), axis=0), np.diff(area.xs), axis=1))
+    whole = np.repeat(np.repeat(tiles, np.diff(area.ys), axis=0), np.diff(area.xs), axis=1)
+    return whole[:, :, None]
 
 
 def _blur(area: Area) -> Int16Array:
     rows, columns = area.dcs.shape
     # Rounded to grey levels: fractions would carry more than 8 bits out of each cell.
     levels = np.clip(np.rint(_cell_means(area) * (area.table[0] / 8)), -128, 127)
-    smooth = cv2.resize(
-        levels.astype(np.float32), (columns * 8, rows * 8), interpolation=cv2.INTER_LINEAR
-    )
-    samples = smooth.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
-    basis = _dct_basis()
-    coefficients = (basis @ samples @ basis.T).reshape(rows, columns, 64)
-    blocks: Int16Array = np.rint(coefficients / area.table).astype(np.int16)
+    # Interpolation and transform are linear, and rows and columns apart in both: they are done to
+    # the few cells' weights and not to each sample.
+    below = _transformed_weights(levels.shape[0], rows)
+    across = _transformed_weights(levels.shape[1], columns)
+    # By OpenCV: NumPy's would start threads for it, which wait for each other on a busy robot.
+    empty = np.zeros((0, 0), np.float32)
+    partly = cv2.gemm(below, levels.astype(np.float32), 1.0, empty, 0.0)
+    frequencies = cv2.gemm(partly, across, 1.0, empty, 0.0, flags=cv2.GEMM_2_T)
+    tiles = frequencies.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
+    coefficients = tiles.reshape(rows, columns, 64) / area.table.astype(np.float32)
+    blocks: Int16Array = np.rint(coefficients).astype(np.int16)
     return blocks
 
 
@@ -93,9 +99,6 @@ BLOCK_REDACTORS: Mapping[str, BlockRedactor] = {
     'pixelate': _pixelate,
     'blur': _blur,
 }
-
-WITHOUT_DCS = frozenset({'blackout'})
-"""Methods that need to know nothing of what they replace."""
 
 
 def patches(
@@ -192,10 +195,16 @@ def _cell_means(area: Area) -> NDArray[np.float64]:
     return np.asarray(sums / np.outer(np.diff(area.ys), np.diff(area.xs)), np.float64)
 
 
-def _flat(dcs: NDArray[np.int16]) -> Int16Array:
-    blocks = np.zeros((*dcs.shape, 64), np.int16)
-    blocks[:, :, 0] = dcs
-    return blocks
+def _transformed_weights(cells: int, blocks: int) -> NDArray[np.float32]:
+    """How much each cell has of each frequency of each block, along one axis.
+
+    Returns:
+        (8 x blocks, cells): the DCT of the weights of linear interpolation.
+    """
+    identity = np.eye(cells, dtype=np.float32)
+    weights = cv2.resize(identity, (cells, 8 * blocks), interpolation=cv2.INTER_LINEAR)
+    transformed = _dct_basis() @ weights.reshape(blocks, 8, cells)
+    return np.asarray(transformed.reshape(8 * blocks, cells), np.float32)
 
 
 def _dct_basis() -> NDArray[np.float64]:

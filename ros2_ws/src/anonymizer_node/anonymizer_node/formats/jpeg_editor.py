@@ -1,4 +1,4 @@
-"""Writing of patches into a JPEG's blocks as the library shows them, with an account of it."""
+"""Writing of patches into a JPEG's blocks, with a check that the result can be encoded."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymizer_node.core.errors import FrameError, RedactionError
+from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.jpeg_blocks import Patch
-from anonymizer_node.formats.jpeg_frame import FrameHeader
-from anonymizer_node.formats.turbojpeg import BlockFilter
+from anonymizer_node.formats.turbojpeg_blocks import Planes
 
 Plan = Callable[[Sequence[NDArray[np.int16]]], list[Patch]]
 """From the quantised DC of every block, (block rows, block columns) for each component, to what
@@ -20,77 +19,38 @@ _MOST = 1023
 """Largest coefficient that Huffman codes of baseline JPEG reach; a DC may be one lower."""
 
 
-class Editor:
-    """One edit of one file: run its filters, then ask whether they finished."""
+def write_patches(planes: Planes, plan: Plan, bounded: bool) -> None:
+    """Replace what is planned, and nothing else.
 
-    def __init__(self, header: FrameHeader, plan: Plan, blind: bool) -> None:
-        """Prepare for one file.
+    The library's encoder doesn't look at the size of coefficients, and writes a corrupt file.
 
-        Args:
-            header: Of the file.
-            plan: What to write.
-            blind: Whether the plan needs no DCs; it gets zeros.
-        """
-        self._blind = blind
-        self._plan = plan
-        self._dcs = [
-            np.zeros(header.blocks(component)[::-1], np.int16) for component in header.components
-        ]
-        self._unread = sum(len(plane) for plane in self._dcs)
-        self._rows: dict[tuple[int, int], list[tuple[int, NDArray[np.int16]]]] | None = None
-
-    @property
-    def filters(self) -> list[BlockFilter]:
-        """What `turbojpeg.edit_blocks` must run."""
-        return [self._write] if self._blind else [self._read, self._write]
-
-    def check_finished(self) -> None:
-        """Was everything written?
-
-        Raises:
-            RedactionError: If not.
-        """
-        if self._rows is None or self._rows:
-            raise RedactionError(
-                f'{len(self._rows or ())} rows of blocks of a JPEG were not written.'
-            )
-
-    def _read(self, component: int, row: int, blocks: NDArray[np.int16]) -> None:
-        """Take note of a row of blocks; see `turbojpeg.BlockFilter`."""
-        self._dcs[component][row] = blocks[:, 0]
-        self._unread -= 1
-
-    def _write(self, component: int, row: int, blocks: NDArray[np.int16]) -> None:
-        """Replace what is planned for a row of blocks; see `turbojpeg.BlockFilter`."""
-        if self._rows is None:
-            self._rows = self._planned()
-        for column, replacement in self._rows.pop((component, row), ()):
-            blocks[column : column + len(replacement)] = replacement
-        _check_codable(blocks)
-
-    def _planned(self) -> dict[tuple[int, int], list[tuple[int, NDArray[np.int16]]]]:
-        if self._unread and not self._blind:
-            raise RedactionError(f'{self._unread} rows of blocks of a JPEG were not read.')
-        rows: dict[tuple[int, int], list[tuple[int, NDArray[np.int16]]]] = {}
-        for patch in self._plan(self._dcs):
-            for index, blocks in enumerate(patch.blocks):
-                place = (patch.component, patch.row + index)
-                rows.setdefault(place, []).append((patch.column, blocks))
-        return rows
-
-
-def _check_codable(blocks: NDArray[np.int16]) -> None:
-    """Are there only coefficients that pictures of 8 bits have?
-
-    The library's encoder doesn't look, and writes a corrupt file.
+    Args:
+        planes: All blocks of a file; see `turbojpeg_blocks.edit_blocks`.
+        plan: What to write.
+        bounded: Whether the file has no AC coefficient above `_MOST`.
 
     Raises:
-        FrameError: If not.
+        FrameError: If there are coefficients that pictures of 8 bits don't have.
     """
-    low, high = int(blocks.min()), int(blocks.max())
-    if high <= _MOST and low >= -_MOST:
-        return
-    if high > _MOST or low < -_MOST - 1 or blocks[:, 1:].min() < -_MOST:
+    dcs = [plane[:, :, 0].copy() for plane in planes]
+    patches = plan(dcs)
+    for values in dcs:
+        _check_codable(values, -_MOST - 1)
+    if not bounded:
+        for plane in planes:
+            _check_codable(plane[:, :, 1:], -_MOST)
+    for component, column, row, blocks in patches:
+        _check_codable(blocks, -_MOST - 1)
+        rows, columns, count = blocks.shape
+        target = planes[component][row : row + rows, column : column + columns]
+        target[...] = 0
+        target[:, :, :count] = blocks
+
+
+def _check_codable(values: NDArray[np.int16], least: int) -> None:
+    low, high = int(values.min()), int(values.max())
+    if low < least or high > _MOST:
         raise FrameError(
-            f'A JPEG has coefficients from {low} to {high}, beyond {_MOST}; it is damaged.'
+            f'A JPEG has coefficients from {low} to {high}; {least} to {_MOST} are possible. '
+            'It is damaged.'
         )

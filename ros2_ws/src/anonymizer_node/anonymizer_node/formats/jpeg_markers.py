@@ -26,9 +26,11 @@ from anonymizer_node.formats.jpeg_frame import (
 MOST_SCANS = 100
 """A progressive picture has about ten; thousands keep a decoder busy for minutes."""
 
-_DQT, _COM = 0xDB, 0xFE
+_DHT, _DQT, _DRI, _COM = 0xC4, 0xDB, 0xDD, 0xFE
 _APP0, _APP15 = 0xE0, 0xEF
-_PASSED_OVER = (0xC4, 0xDD)
+_MOST_AC_BITS = 10
+"""Of an AC coefficient of 8-bit pictures."""
+_LOWER_HALVES = bytes(value & 15 for value in range(256))
 
 NATURAL_ORDER = sorted(
     range(64), key=lambda at: (at // 8 + at % 8, at // 8 if (at // 8 + at % 8) % 2 else at % 8)
@@ -45,12 +47,15 @@ class Picture:
         tables: Quantisation tables by id, (64,) int64 each, row by row.
         segments: Application data and comments in front of the first scan.
         behind: Those behind it, which an edited picture loses.
+        bounded: Whether no AC coefficient can be larger than `_MOST_AC_BITS` bits: the file has no
+            code for one, and is no progressive one, where bits add up.
     """
 
     header: FrameHeader
     tables: Mapping[int, NDArray[np.int64]]
     segments: tuple[Segment, ...]
     behind: tuple[Segment, ...] = ()
+    bounded: bool = False
 
 
 def parse(data: bytes) -> Picture:
@@ -66,6 +71,7 @@ def parse(data: bytes) -> Picture:
     found: list[Segment] = []
     behind: list[Segment] = []
     end = 0
+    bounded = True
     for segment in segments(data):
         end = segment.end
         if is_frame(segment.marker):
@@ -79,9 +85,11 @@ def parse(data: bytes) -> Picture:
             scans.add(segment.payload)
         elif segment.marker == _DQT:
             _add_tables(tables, segment.payload, fixed=scans is not None)
+        elif segment.marker == _DHT:
+            bounded = bounded and _is_bounded(segment.payload)
         elif _APP0 <= segment.marker <= _APP15 or segment.marker == _COM:
             (found if scans is None else behind).append(segment)
-        elif segment.marker not in (*_PASSED_OVER, EOI):
+        elif segment.marker not in (_DRI, EOI):
             raise FrameError(f'A JPEG has the unknown marker {segment.marker:#x}; it is damaged.')
     if header is None or scans is None:
         raise FrameError('A JPEG has no scan, so it holds no picture; it is damaged.')
@@ -95,7 +103,26 @@ def parse(data: bytes) -> Picture:
             f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there are bytes that '
             'nobody would look at. Have the driver send one picture in a message and no more.'
         )
-    return Picture(header, tables, tuple(found), tuple(behind))
+    _check_length(header, len(data))
+    bounded = bounded and not header.progressive
+    return Picture(header, tables, tuple(found), tuple(behind), bounded)
+
+
+def _check_length(header: FrameHeader, length: int) -> None:
+    """Refuse a file too short for what it claims, before memory is taken for the claim.
+
+    A block has a code for its DC and, but for progressive pictures, one for its end: a bit each.
+
+    Raises:
+        FrameError: If it is.
+    """
+    blocks = sum(rows * columns for columns, rows in map(header.blocks, header.components))
+    least = blocks if header.progressive else 2 * blocks
+    if 8 * length < least:
+        raise FrameError(
+            f'A JPEG of {length} bytes claims {header.width}x{header.height} pixels, which take '
+            f'{least // 8} bytes at least; it is cut off, or made to exhaust memory.'
+        )
 
 
 def _add_tables(tables: dict[int, NDArray[np.int64]], payload: bytes, fixed: bool) -> None:
@@ -114,6 +141,21 @@ def _add_tables(tables: dict[int, NDArray[np.int64]], payload: bytes, fixed: boo
             raise FrameError('A JPEG changes a quantisation table between scans.')
         tables[identifier] = table
         payload = payload[1 + size :]
+
+
+def _is_bounded(payload: bytes) -> bool:
+    """Whether the AC codes of a DHT segment reach no further than `_MOST_AC_BITS`."""
+    while payload:
+        end = 17 + sum(payload[1:17])
+        if len(payload) < end:
+            return False
+        # A code's value is a run of zeros in its upper half, and the bits that follow in its lower.
+        bits = payload[17:end].translate(_LOWER_HALVES)
+        is_ac = payload[0] >> 4
+        if is_ac and bits and max(bits) > _MOST_AC_BITS:
+            return False
+        payload = payload[end:]
+    return True
 
 
 class _Scans:

@@ -76,8 +76,8 @@ def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
             tiff = _clean_tiff(payload[6:])
             if 0 < len(tiff) <= MOST_EXIF:
                 result.append((marker, _EXIF + tiff))
-        elif payload[:5] == b'JFXX\0' or payload[:4] == b'MPF\0':
-            continue
+        elif payload[:5] in (b'JFIF\0', b'JFXX\0') or payload[:4] == b'MPF\0':
+            continue  # JFIF under another marker than its own has a thumbnail in it as well.
         elif unread + len(payload) <= MOST_UNREAD:
             unread += len(payload)
             result.append((marker, payload))

@@ -1,23 +1,28 @@
 """PNG: lossless by nature, so decoding, redacting and encoding again keeps every other pixel.
 
-Supported are pictures that a detector sees all of: up to 8 bits a sample, with an alpha plane only
-if it is the same everywhere. Of 16 bits it would see the upper 8, which are near black in pictures
-of 10 or 12 bits, and of a varying alpha plane nothing at all.
+Supported are pictures that a detector sees all of: of 8 or 16 bits a sample, with an alpha plane
+only if it is the same everywhere. Of 16 bits it is shown a copy with 8 (`core.shown`). Distances
+have 16 bits of grey too, and no detector judges those: see `may_be_depth`.
+
+A palette comes out as colours, fewer than 8 bits as 8, interlaced rows as plain ones: the pixels
+are the same.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region, UInt8Array
 from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
+from anonymizer_node.core.shown import shown
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MOST_ANCILLARY = 1 << 16
@@ -26,13 +31,22 @@ MOST_ANCILLARY = 1 << 16
 CARRIED: Mapping[bytes, int] = {b'gAMA': 4, b'cHRM': 32, b'sRGB': 1, b'pHYs': 9}
 """Chunks that a redacted picture keeps, with their size, bytes: how its colours are meant."""
 
-_ENCODING_OF_CHANNELS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
+_ENCODINGS = {
+    8: {1: 'mono8', 3: 'bgr8', 4: 'bgra8'},
+    16: {1: 'mono16', 3: 'bgr16', 4: 'bgra16'},
+}
 _MOST_PIXELS = 1 << 27
 _PICTURE = (b'IHDR', b'PLTE', b'IDAT', b'IEND')
 _ANIMATION = (b'acTL', b'fcTL', b'fdAT')
 _PACKED = (b'iCCP', b'zTXt', b'iTXt')
 _OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
 _BEHIND_IHDR = len(SIGNATURE) + 25
+_LEVELS = (1, 3, 6, 9)
+"""Of zlib: fastest, fast, default, best."""
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a pixel, by colour type."""
+_MOST_PACKED = 1032
+"""Bytes that one byte of zlib's format stands for at most."""
 
 
 class _Chunk(NamedTuple):
@@ -44,7 +58,7 @@ class _Chunk(NamedTuple):
 
 
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
-    """Pixels as 8 bits for the detector, their encoding, width, height.
+    """Pixels as 8 bits for the detector, (rows, columns, channels), encoding, width, height.
 
     Raises:
         FrameError: If it isn't one whole picture, or there may be a second one in it.
@@ -53,7 +67,15 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     pixels = _decoded(data)
     _check_ancillary(data)
     height, width = pixels.shape[:2]
-    return pixels, _encoding(pixels), width, height
+    name = _encoding(pixels)
+    encoding = encoding_named(name)
+    planes = ((encoding.layout.bands[0].planes[0], pixels),)
+    return (*shown(planes, name, encoding, (width, height), least_size), width, height)
+
+
+def may_be_depth(data: bytes) -> bool:
+    """Whether a file is 16 bits of grey, which may be distances: only its message can say."""
+    return data[12:16] == b'IHDR' and data[24:26] == b'\x10\0'
 
 
 def redact(
@@ -62,19 +84,19 @@ def redact(
     """The picture with regions obscured; but for the pixels only `CARRIED` is taken over."""
     pixels = _decoded(data)
     redact_pixels(pixels, regions, encoding_named(_encoding(pixels)).black, method, strength)
-    done = _encoded(pixels)
+    done = _encoded(pixels, _level(data))
     return done[:_BEHIND_IHDR] + _carried(data) + done[_BEHIND_IHDR:], tuple(regions), ''
 
 
 def blacked_out(data: bytes) -> bytes:
     """A black picture of the same size and channels."""
     pixels = _decoded(data)
-    pixels[...] = np.array(encoding_named(_encoding(pixels)).black, np.uint8)
-    return _encoded(pixels)
+    pixels[...] = np.array(encoding_named(_encoding(pixels)).black, pixels.dtype)
+    return _encoded(pixels, _level(data))
 
 
-def _decoded(data: bytes) -> UInt8Array:
-    """(rows, columns, channels).
+def _decoded(data: bytes) -> NDArray[Any]:
+    """(rows, columns, channels) uint8 or uint16.
 
     Raises:
         FrameError: If it isn't one whole picture, or shows something in its transparency.
@@ -86,10 +108,10 @@ def _decoded(data: bytes) -> UInt8Array:
         raise FrameError(f'A PNG of {len(data)} bytes can not be decoded; it is damaged.')
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    if pixels.shape[2] not in _ENCODING_OF_CHANNELS or pixels.dtype != np.uint8:
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2] not in _ENCODINGS[8]:
         raise UnsupportedEncodingError(
-            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported: a detector '
-            'sees 8 bits. Have the driver publish 8 bits per sample.'
+            f'A PNG with {pixels.shape[2]} channels of {pixels.dtype} is not supported. Have the '
+            'driver publish 1 or 3 channels of 8 or 16 bits.'
         )
     alpha = pixels[:, :, 3:]
     if alpha.size and alpha.min() != alpha.max():
@@ -102,7 +124,7 @@ def _decoded(data: bytes) -> UInt8Array:
             'A PNG with one transparent colour (tRNS) is refused: a detector does not see '
             'where it is. Have the driver publish pictures without transparency.'
         )
-    return np.asarray(pixels, np.uint8)
+    return pixels
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -126,6 +148,7 @@ def _check_chunks(data: bytes) -> None:
     """
     position = len(SIGNATURE)
     kinds = []
+    least = 0
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], 'big')
         kind = data[position + 4 : position + 8]
@@ -136,12 +159,20 @@ def _check_chunks(data: bytes) -> None:
                 raise FrameError(
                     f'A PNG of {width}x{height} pixels; the most is {_MOST_PIXELS} pixels.'
                 )
+            # All pixels are allocated before the first is read.
+            depth, colour = data[position + 16 : position + 18].ljust(2, b'\0')
+            least = height * width * depth * _SAMPLES.get(colour, 1) // (8 * _MOST_PACKED)
         kinds.append(kind)
         position += 12 + length
         if kind == b'IEND':
             break
     if not kinds or kinds[0] != b'IHDR' or kinds[-1] != b'IEND' or position > len(data):
         raise FrameError(f'A PNG of {len(data)} bytes is cut off or damaged.')
+    if len(data) < least:
+        raise FrameError(
+            f'A PNG of {len(data)} bytes can not hold the pixels that it claims; it is cut off, or '
+            'made to exhaust memory.'
+        )
     if not set(kinds).isdisjoint(_ANIMATION):
         raise UnsupportedEncodingError('An animated PNG is not supported: only one frame is seen.')
     if data[position:].strip(b'\0'):
@@ -197,12 +228,18 @@ def _carried(data: bytes) -> bytes:
     return b''.join(found.values())
 
 
-def _encoding(pixels: UInt8Array) -> str:
-    return _ENCODING_OF_CHANNELS[pixels.shape[2]]
+def _encoding(pixels: NDArray[Any]) -> str:
+    return _ENCODINGS[8 * pixels.itemsize][pixels.shape[2]]
 
 
-def _encoded(pixels: UInt8Array) -> bytes:
-    done, buffer = cv2.imencode('.png', pixels)
+def _encoded(pixels: NDArray[Any], level: int) -> bytes:
+    done, buffer = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, level])
     if not done:
         raise FrameError(f'A picture of {pixels.shape} can not be written as PNG.')
     return bytes(buffer.tobytes())
+
+
+def _level(data: bytes) -> int:
+    """The compression level of a file, as near as its zlib header tells (RFC 1950, FLEVEL)."""
+    coded = b''.join(chunk.content[:2] for chunk in _chunks(data) if chunk.kind == b'IDAT')
+    return _LEVELS[coded[1] >> 6] if len(coded) > 1 else _LEVELS[0]
