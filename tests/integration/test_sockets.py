@@ -1,4 +1,4 @@
-"""No network port of our own: a bag needs no socket at all, the node only those of its DDS."""
+"""No network port of our own: a bag needs no network, the node only the sockets of its DDS."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from samples.images import Stamp, image, noise  # noqa: E402
 from anonymizer_node.resources import share_path  # noqa: E402
 
 RAW = '/front/image_raw'
+NETWORK = ('tcp', 'tcp6', 'udp', 'udp6')
 DDS_FROM = 7400
 """The port of domain 0; each domain has 250."""
 EPHEMERAL_FROM = 32768
@@ -53,23 +54,25 @@ def rows(kind: str, inodes: set[str]) -> list[tuple[int, str]]:
     return [(int(item[1].split(':')[1], 16), item[3]) for item in fields if item[9] in inodes]
 
 
-def test_anonymize_bag_opens_no_socket(tmp_path):
+def test_anonymize_bag_opens_no_socket_of_the_network(tmp_path):
     entries = [
         Entry(RAW, IMAGE, image(noise(240, 320), stamp=Stamp(index)), index) for index in range(60)
     ]
     source = write_bag(tmp_path / 'in', entries)
-    seen, looks = set(), 0
+    seen, looks = [], 0
     command = [sys.executable, '-m', 'anonymizer_node.cli.main', 'bag', source, tmp_path / 'out']
     with (tmp_path / 'said').open('wb') as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)
         while process.poll() is None:
-            seen |= sockets(process.pid)
+            inodes = sockets(process.pid)
+            # A pair between its own threads, say, has no port.
+            seen += [row for kind in NETWORK for row in rows(kind, inodes)] if inodes else []
             looks += 1
             time.sleep(0.005)
     assert process.returncode == 0, (tmp_path / 'said').read_text()
     assert (tmp_path / 'out').is_dir()
     assert looks > 50  # It was really looked at while it worked.
-    assert seen == set()
+    assert seen == []
 
 
 BARE = """
@@ -87,7 +90,7 @@ def kinds(pid: int) -> list[str]:
     """A process's sockets of the network, by what they are; DDS numbers those of one domain."""
     inodes = sockets(pid)
     found = []
-    for kind in ('tcp', 'tcp6', 'udp', 'udp6'):
+    for kind in NETWORK:
         for port, state in rows(kind, inodes):
             where = 'sends' if port >= EPHEMERAL_FROM else 'DDS' if port >= DDS_FROM else 'other'
             found.append(f'{kind} {state} {where}')
