@@ -40,6 +40,8 @@ ONLY_IN = {
     'mcap': ('formats/rosbag/',),
     'sqlite3': ('formats/rosbag/',),
     'zstandard': ('formats/rosbag/',),
+    'distributed': ('offline/cluster.py',),
+    'fsspec': ('offline/remote.py',),
     'rich': ('cli/',),
     'argparse': ('cli/', 'ros/'),
 }

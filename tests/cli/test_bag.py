@@ -12,6 +12,7 @@ from anonymizer_node.cli.main import main
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.offline import bag as job
+from anonymizer_node.offline import many
 
 
 @pytest.fixture(autouse=True)
@@ -337,7 +338,7 @@ def test_an_interrupt_of_many_says_what_was_done(tmp_path, loaded, capsys, monke
             raise KeyboardInterrupt
         return job.anonymize_bag(source, *args, **how)
 
-    monkeypatch.setattr(command, 'anonymize_bag', interrupt)
+    monkeypatch.setattr(many, 'anonymize_bag', interrupt)
     assert run(tmp_path / 'in', tmp_path / 'out') == 130
     assert 'of 3 bags 1 were done' in capsys.readouterr().err
     assert [item.name for item in (tmp_path / 'out').iterdir()] == ['a']

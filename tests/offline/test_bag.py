@@ -564,6 +564,8 @@ def test_the_regions_say_what_was_obscured_in_which_frame_and_show_no_pixel(tmp_
             'stamp_ns': (100 + index) * SECOND + 5,
             'status': ('anonymized', 'untouched')[index],
             'regions': [list(PERSON)] if index == 0 else [],
+            'people': 1 - index,
+            'least_score': (0.9, None)[index],
             'cause': '',
             'note': '',
         }

@@ -19,7 +19,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter
 from anonymizer_node.offline import bag as job
-from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, REUSED_NOTE, anonymize_bag
+from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
 
 HEIGHT, WIDTH = 48, 64
 INSIDE = np.s_[8:48, 16:40]
@@ -179,13 +179,11 @@ def test_a_run_with_another_way_of_obscuring_detects_nothing_anew(
     source, tmp_path, settings, change
 ):
     first, second = Known(), Known()
-    anonymize_bag(source, tmp_path / 'first', settings, [first])
+    assert not anonymize_bag(source, tmp_path / 'first', settings, [first]).reused
     assert len(first.frames) == 24
-    assert REUSED_NOTE not in notes(tmp_path / 'first')
     changed = settings.changed(**CHANGES[change])
-    anonymize_bag(source, tmp_path / 'second', changed, [second])
+    assert anonymize_bag(source, tmp_path / 'second', changed, [second]).reused
     assert second.frames == []
-    assert REUSED_NOTE in notes(tmp_path / 'second')
     anew = changed.changed(detection_cache=str(tmp_path / 'elsewhere'))
     anonymize_bag(source, tmp_path / 'anew', anew, [Known()])
     assert written(tmp_path / 'second') == written(tmp_path / 'anew')

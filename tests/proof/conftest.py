@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from samples.images import Stamp, compressed, image
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.formats import jpeg
+from anonymizer_node.proof.sealed import known_models
 from anonymizer_node.proof.verdict import Verdict
 from anonymizer_node.proof.verify import verify_bag
 
@@ -55,6 +57,7 @@ class Twins:
         lines: regions.jsonl.
         summary: anonymization.json.
         folder: To write in.
+        sealed: Whether the record holds digests of itself, as the bag job leaves it.
     """
 
     before: list[Entry]
@@ -62,6 +65,7 @@ class Twins:
     lines: list[dict[str, Any]]
     summary: dict[str, Any]
     folder: Path
+    sealed: bool = True
     source: Path = field(init=False)
     target: Path = field(init=False)
 
@@ -82,9 +86,13 @@ class Twins:
         """Write both bags and the record."""
         self.source = write_bag(self.folder / 'in', self.before)
         self.target = write_bag(self.folder / 'out', self.after)
-        with (self.target / 'regions.jsonl').open('w', encoding='utf-8') as file:
-            for line in self.lines:
-                file.write(json.dumps(line) + '\n')
+        lines = ''.join(json.dumps(line) + '\n' for line in self.lines)
+        (self.target / 'regions.jsonl').write_text(lines, encoding='utf-8')
+        if self.sealed:
+            digests = {'regions.jsonl': hashlib.sha256(lines.encode()).hexdigest()}
+            self.summary['digests'] = digests
+            text = json.dumps(self.summary, sort_keys=True, separators=(',', ':'))
+            digests['anonymization.json'] = hashlib.sha256(text.encode()).hexdigest()
         text = json.dumps(self.summary)
         (self.target / 'anonymization.json').write_text(text, encoding='utf-8')
         return self
@@ -166,12 +174,17 @@ def summary_of(before: list[Entry], lines: list[dict[str, Any]]) -> dict[str, An
         'models': [
             {
                 'name': 'person_nanodet_int8',
-                'sha256': '0123456789abcdef' * 4,
+                'sha256': known_models()['person_nanodet_int8'],
                 'family': 'nanodet',
                 'provider': 'cpu',
             }
         ],
-        'settings': {'method': 'blackout', 'strength': 0.5, 'score_threshold': 0.25},
+        'settings': {
+            'model': ['person_nanodet_int8'],
+            'method': 'blackout',
+            'strength': 0.5,
+            'score_threshold': 0.25,
+        },
         'topics': topics,
     }
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from anonymizer_node.proof.contact_sheet import chosen_moments, contact_sheets, spread
+from anonymizer_node.proof.contact_sheet import contact_sheets
+from anonymizer_node.proof.moments import chosen_moments, spread
 from anonymizer_node.proof.timeline import strips
 from anonymizer_node.proof.verdict import Moment, TopicFigures
 

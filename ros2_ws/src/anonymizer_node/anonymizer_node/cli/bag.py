@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
+from anonymizer_node.cli.bag_tables import show_bags, show_plan, show_report
 from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
-from anonymizer_node.offline.bag import ENDINGS, BagReport, anonymize_bag
-from anonymizer_node.offline.many import Planned, Task, planned, tasks_of
+from anonymizer_node.offline.bag import BagReport
+from anonymizer_node.offline.cluster import on_cluster
+from anonymizer_node.offline.fleet import Ended, in_processes, orders_of
+from anonymizer_node.offline.many import Planned, Task, anonymize_task, planned, tasks_of
 from anonymizer_node.offline.output import ATTACHMENT_ACTIONS, Output
-from anonymizer_node.offline.plan import TopicPlan
+from anonymizer_node.offline.remote import location
 from anonymizer_node.offline.teams import Team, load_teams
+
+INTERRUPTED = 130
+"""Exit status, as shells have it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,14 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'sources',
         metavar='IN',
         nargs='+',
-        type=Path,
-        help='A rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file, or a folder of these.',
+        help='A rosbag2 directory, a .mcap, a .db3 or a ROS 1 .bag file, or a folder of these; a '
+        'path, or a URL such as s3://BUCKET/RUNS.',
     )
     parser.add_argument(
         'target',
         metavar='OUT',
-        type=Path,
-        help='A new rosbag2 directory; of several bags each becomes one below it.',
+        help='A new rosbag2 directory; of several bags each becomes one below it. A path or a URL.',
     )
     parser.add_argument(
         '--dry-run',
@@ -45,6 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--json', type=Path, metavar='FILE', help='Write the plan or the reports for programs.'
+    )
+    spread = parser.add_mutually_exclusive_group()
+    spread.add_argument(
+        '--jobs',
+        type=positive,
+        default=1,
+        metavar='N',
+        help='Bags to work on at a time, each in a process of its own and with its share of the '
+        'threads. Default: 1; one bag keeps two cores busy and more of them with more threads.',
+    )
+    spread.add_argument(
+        '--cluster',
+        default='',
+        metavar='ADDRESS',
+        help='Have the workers of a Dask scheduler do the bags, such as tcp://HOST:8786.',
     )
     packing = parser.add_argument_group('output', 'What is not given is as it is in the source.')
     packing.add_argument('--storage', choices=STORAGES, default='')
@@ -76,23 +96,35 @@ def main(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     output = Output(args.storage, args.compression, args.split_size * 1_000_000, args.attachments)
     check_json(args.json)
-    tasks = tasks_of(args.sources, args.target)
+    tasks = tasks_of([location(source) for source in args.sources], location(args.target))
     console = Console()
     entries: list[dict[str, Any]] = []
+    many = len(tasks) > 1
     if args.dry_run:
 
         def once(task: Task) -> int:
             return _dry_run(console, task, settings, output, entries)
+
+        status = _each(console, tasks, once, entries) if many else once(tasks[0])
+    elif args.cluster or (args.jobs > 1 and many):
+        jobs = min(args.jobs, len(tasks))
+        threads = max(1, settings.threads // jobs)
+        orders = orders_of(tasks, settings, output, threads)
+        ended = on_cluster(orders, args.cluster) if args.cluster else in_processes(orders, jobs)
+        status = _as_they_end(console, ended, len(tasks), entries)
     else:
-        teams: Sequence[Team] = ()
-        if len(tasks) > 1:
-            notice = _notice(console)
-            teams = load_teams(settings, notice)
+        teams = load_teams(settings, _notice(console)) if many else ()
 
         def once(task: Task) -> int:
             return _run(console, task, settings, output, teams, entries)
 
-    status = once(tasks[0]) if len(tasks) == 1 else _each(console, tasks, once, entries)
+        status = _each(console, tasks, once, entries) if many else once(tasks[0])
+    if many and status != INTERRUPTED:
+        if not args.dry_run:
+            show_bags(console, entries)
+        failed = sum('error' in entry for entry in entries)
+        unclean = sum(not entry['clean'] for entry in entries) - failed
+        console.print(f'{len(entries)} bags: {unclean} not clean, {failed} failed.', markup=False)
     if args.json is not None:
         write_json(args.json, {'bags': entries})
     return status
@@ -107,13 +139,11 @@ def _each(
     """Every bag, whatever becomes of the others; the worst exit status."""
     worst = 0
     for number, task in enumerate(tasks, 1):
-        console.rule(f'{number} of {len(tasks)}: {task.source}', characters='-')
+        _head(console, number, len(tasks), task)
         try:
             worst = max(worst, once(task))
         except (AnonymizerError, OSError) as error:
-            print(f'anonymize bag: {task.source}: {error}', file=sys.stderr)
-            about = {'source': str(task.source), 'target': str(task.target)}
-            entries.append({**about, 'clean': False, 'error': str(error)})
+            _failed(Ended(task, error=str(error)), entries)
             worst = 2
         except KeyboardInterrupt:
             print(
@@ -121,11 +151,50 @@ def _each(
                 f'nothing was written of {task.source}',
                 file=sys.stderr,
             )
-            return 130
-    failed = sum('error' in entry for entry in entries)
-    unclean = sum(not entry['clean'] for entry in entries) - failed
-    console.print(f'{len(tasks)} bags: {unclean} not clean, {failed} failed.', markup=False)
+            return INTERRUPTED
     return worst
+
+
+def _as_they_end(
+    console: Console, results: Iterator[Ended], count: int, entries: list[dict[str, Any]]
+) -> int:
+    """Every bag that others work on, when it is done; the worst exit status."""
+    worst = 0
+    try:
+        for number, ended in enumerate(results, 1):
+            _head(console, number, count, ended.task)
+            worst = max(worst, ended.status)
+            if ended.report is None:
+                _failed(ended, entries)
+            else:
+                _succeeded(console, ended.task, ended.report, entries)
+    except KeyboardInterrupt:
+        print(
+            f'anonymize bag: interrupted; of {count} bags {len(entries)} were done. A worker of a '
+            'cluster finishes the bag that it is at.',
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    entries.sort(key=lambda entry: str(entry['source']))
+    return worst
+
+
+def _head(console: Console, number: int, count: int, task: Task) -> None:
+    console.rule(f'{number} of {count}: {escape(str(task.source))}', characters='-')
+
+
+def _failed(ended: Ended, entries: list[dict[str, Any]]) -> None:
+    print(f'anonymize bag: {ended.task.source}: {ended.error}', file=sys.stderr)
+    entries.append(ended.as_dict())
+
+
+def _succeeded(
+    console: Console, task: Task, report: BagReport, entries: list[dict[str, Any]]
+) -> None:
+    show_report(console, report)
+    console.print(f'Written to {task.target}', markup=False, soft_wrap=True)
+    console.print(f'Seal {report.seal}', markup=False, soft_wrap=True)
+    entries.append(Ended(task, report).as_dict())
 
 
 def _dry_run(
@@ -136,7 +205,7 @@ def _dry_run(
     entries: list[dict[str, Any]],
 ) -> int:
     found: Planned = planned(task, settings, output)
-    _show_plan(console, found.topics)
+    show_plan(console, found.topics)
     for loss in found.losses:
         console.print(loss, markup=False)
     entries.append(found.as_dict())
@@ -153,69 +222,18 @@ def _run(
 ) -> int:
     with progress_bar(console) as bar:
         progress = bar.add_task('messages', total=None)
-        report = anonymize_bag(
-            task.source,
-            task.target,
+        report = anonymize_task(
+            task,
             settings,
+            output,
             teams=teams,
             progress=lambda done, total: bar.update(progress, completed=done, total=total),
             notice=_notice(console),
-            output=output,
-            planned=lambda plans: _show_plan(console, plans),
+            planned=lambda plans: show_plan(console, plans),
         )
-    _show_report(console, report)
-    console.print(f'Written to {task.target}', markup=False, soft_wrap=True)
-    entries.append({'target': str(task.target), **report.as_dict(), 'source': str(task.source)})
+    _succeeded(console, task, report, entries)
     return 0 if report.clean else 1
 
 
 def _notice(console: Console) -> Callable[[str], None]:
     return lambda text: console.print(text, markup=False)
-
-
-def _show_plan(console: Console, plans: Sequence[TopicPlan]) -> None:
-    """What will be done with each topic, and why."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column('topic', overflow='fold')
-    table.add_column('type', overflow='fold')
-    table.add_column('messages', justify='right')
-    table.add_column('what to do')
-    table.add_column('why', overflow='fold')
-    for item in plans:
-        told = (item.topic.name, item.topic.msgtype, str(item.topic.count), item.action)
-        table.add_row(*told, item.reason)
-    console.print(table, markup=False)
-    console.print()
-
-
-def _show_report(console: Console, report: BagReport) -> None:
-    console.print(summary(report))
-    for name, topic in report.topics.items():
-        if topic.missing:
-            console.print(
-                f'{name}: {topic.count} messages are declared, but {topic.count - topic.missing} '
-                'were read; the recording is damaged.',
-                markup=False,
-            )
-        for cause, reason in topic.reasons.items():
-            console.print(f'{name}: {topic.causes[cause]} frames, {cause}: {reason}', markup=False)
-        for note in topic.notes:
-            console.print(f'{name}: {note}', markup=False)
-        if topic.action == 'drop' and not topic.asked:
-            console.print(f'{name} was left out: {topic.reason}', markup=False)
-    for note in [*report.losses, *report.notes]:
-        console.print(note, markup=False)
-
-
-def summary(report: BagReport) -> Table:
-    """What became of each topic."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column('topic', overflow='fold')
-    table.add_column('type', overflow='fold')
-    for heading in ('in', 'copied', 'anonymized', 'untouched', 'blacked out', 'dropped', 'regions'):
-        table.add_column(heading, justify='right')
-    for name, topic in report.topics.items():
-        counts = [topic.statuses[status] for status in ENDINGS]
-        cells = [str(value) if value else '-' for value in (*counts, topic.regions)]
-        table.add_row(name, topic.msgtype, str(topic.count), *cells)
-    return table

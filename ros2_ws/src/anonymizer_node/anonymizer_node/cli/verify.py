@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
+import re
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from anonymizer_node.cli.common import check_json, write_json
+from anonymizer_node.core.config import Settings
+from anonymizer_node.core.errors import ConfigError, InputError
+from anonymizer_node.detectors.loading import load_detectors
+from anonymizer_node.offline.report import described
+from anonymizer_node.proof.contact_sheet import contact_sheets
+from anonymizer_node.proof.report import Section, write_page
+from anonymizer_node.proof.second import SAME_PERSON, Judge
 from anonymizer_node.proof.verdict import LAWS, Verdict
 from anonymizer_node.proof.verify import verify_bag
+
+JUDGE_SCORE = 0.5
+"""Threshold of a second detector that names none: it is asked who is surely there."""
 
 _MARKS = {
     'passed': 'holds',
@@ -32,12 +43,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='OUT is a recording of a live node whose topics begin with this, such as '
         '/anonymized; it may be the same bag as IN.',
     )
+    parser.add_argument(
+        '--judge',
+        metavar='MODEL',
+        default='',
+        help='A second detector, of another family than that of the run: whom it sees in IN it '
+        'must not see in OUT. An ONNX file or a known name, options behind it as in the setting '
+        f'"model": "face.onnx classes=face". Score {JUDGE_SCORE} unless it says score_threshold; '
+        f'the same person is who overlaps by {SAME_PERSON:.0%}% of the smaller box.',
+    )
+    parser.add_argument(
+        '--seal',
+        type=_seal,
+        metavar='SHA256',
+        help='Of the record, as "anonymize bag" told it when it made OUT.',
+    )
     parser.add_argument('--json', type=Path, metavar='FILE', help='Write everything to a file too.')
+    parser.add_argument(
+        '--report',
+        type=Path,
+        metavar='FILE.html',
+        help='Write a page to look at. It shows frames of OUT, and nothing of IN.',
+    )
+    parser.add_argument(
+        '--show-people',
+        action='store_true',
+        help='Frames of IN on the page too, and those of OUT with which something is wrong. They '
+        'show the people who were obscured.',
+    )
+
+
+def _seal(text: str) -> str:
+    if not re.fullmatch('[0-9a-fA-F]{64}', text):
+        raise argparse.ArgumentTypeError(f'{text!r} is no SHA-256 of 64 hexadecimal digits')
+    return text.lower()
 
 
 def main(args: argparse.Namespace) -> int:
     """Run it; 0 if every law could be shown to hold, 1 if not."""
-    verdict = verify_bag(args.source, args.target, args.prefix)
+    _check(args)
+    judge = load_judge(args.judge) if args.judge else None
+    verdict = verify_bag(args.source, args.target, args.prefix, judge=judge, seal=args.seal or '')
     console = Console()
     console.print(table_of(verdict))
     for check in verdict.checks:
@@ -55,8 +101,51 @@ def main(args: argparse.Namespace) -> int:
     else:
         console.print('Every law holds.')
     if args.json is not None:
-        args.json.write_text(json.dumps(verdict.as_dict(), indent=2) + '\n', encoding='utf-8')
+        write_json(args.json, verdict.as_dict())
+    if args.report is not None:
+        section = Section(
+            args.target.resolve().name,
+            verdict,
+            sheets=contact_sheets(verdict, args.show_people),
+        )
+        write_page(args.report, [section], show_before=args.show_people)
+        console.print(f'The page is {args.report}', markup=False, soft_wrap=True)
     return 0 if verdict.passed else 1
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what could not be done at the end of a long run.
+
+    Raises:
+        ConfigError: If two flags don't go together.
+        InputError: If a file could not be written, or lay in OUT.
+    """
+    if args.prefix and (args.judge or args.seal):
+        raise ConfigError('--judge and --seal are for outputs of "anonymize bag", not --prefix.')
+    if args.show_people and args.report is None:
+        raise ConfigError('--show-people is about the page; name one with --report.')
+    for path in (args.json, args.report):
+        check_json(path)
+        inside = path is not None and args.target.resolve() in path.resolve().parents
+        if inside and args.target.is_dir():
+            raise InputError(
+                f'{str(path)!r} lies in OUT, where nothing but the bag belongs; put it beside.'
+            )
+
+
+def load_judge(entry: str) -> Judge:
+    """The second detector that an entry like those of the setting `model` names.
+
+    Raises:
+        ConfigError: If it isn't well formed.
+        ModelError: If the model can't be used.
+    """
+    settings = Settings.from_mapping({'model': [entry], 'score_threshold': JUDGE_SCORE})
+    (terms,), (detector,) = settings.terms(), load_detectors(settings)
+    classes = detector.names
+    if terms.own_classes or set(terms.classes) & set(classes):
+        classes = terms.wanted(detector.names)
+    return Judge(detector, classes, terms.score_threshold, described(detector))
 
 
 def table_of(verdict: Verdict) -> Table:

@@ -13,6 +13,10 @@ class InputError(AnonymizerError):
     """A path or a recording can't be used: absent, not what it claims to be, or in the way."""
 
 
+class StorageError(AnonymizerError):
+    """A store elsewhere doesn't answer, or doesn't do as it was asked. Another try may succeed."""
+
+
 class ModelError(AnonymizerError):
     """A model file can't be used: absent, altered, or not the detector that it claims to be."""
 

@@ -20,7 +20,8 @@ from anonymizer_node.formats.bags import BagWriter
 from anonymizer_node.offline.bag import anonymize_bag
 from anonymizer_node.proof.contact_sheet import contact_sheets
 from anonymizer_node.proof.coverage import LEAST_VISIBLE
-from anonymizer_node.proof.report import Figure, Section, write_page
+from anonymizer_node.proof.figures import Figure
+from anonymizer_node.proof.report import Section, write_page
 from anonymizer_node.proof.verdict import Check, Verdict
 from anonymizer_node.proof.verify import verify_bag
 from anonymizer_node.simulation.cameras import Camera

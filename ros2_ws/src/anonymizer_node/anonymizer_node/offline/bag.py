@@ -5,6 +5,7 @@ The second pass follows the first one through the bag, a few seconds of the reco
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -29,6 +30,7 @@ from anonymizer_node.offline.report import (
     TopicReport,
     begun,
     described,
+    sealed,
 )
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.teams import Team, cache_folder, identity_of, load_teams
@@ -46,8 +48,6 @@ __all__ = [
 
 Progress = Callable[[int, int], None]
 """(messages done, messages in all)."""
-
-REUSED_NOTE = 'What was detected is that of an earlier run with the same models and settings.'
 
 
 def anonymize_bag(
@@ -164,8 +164,7 @@ class _Job:
         settings = self._pipeline.settings
         reader = self._reader
         report, entries = begun(self._all, self._source.name, models, settings.as_dict())
-        if sidecar.was_complete:
-            report.notes.append(REUSED_NOTE)
+        report.reused = sidecar.was_complete
         redacting = Redacting(self._source, reader, self._plans, self._counts, self._pipeline)
         scratch = scratch_beside(self._target)
         packing = self._output.packing(reader)
@@ -195,9 +194,18 @@ class _Job:
             remarks = carry_over(reader, writer, self._output)
             report.losses += remarks.losses
             report.notes += remarks.notes
-            text = json.dumps(report.as_dict(), indent=2)
+            report.attachments = self._output.attachments
+            text = json.dumps(sealed(report, _digest(writer.folder / REGIONS_NAME)), indent=2)
             (writer.folder / REPORT_NAME).write_text(text + '\n', encoding='utf-8')
         return report
+
+
+def _digest(path: Path) -> bytes:
+    with path.open('rb') as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.digest()
 
 
 def _tell(done: Done, index: int, regions: TextIO) -> None:

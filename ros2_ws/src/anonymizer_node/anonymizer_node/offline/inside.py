@@ -153,10 +153,14 @@ def lines_of(processed: Processed) -> list[dict[str, Any]]:
 
 def line_of(outcome: Outcome, stamp: int | None) -> dict[str, Any]:
     """What regions.jsonl says of one image: what became of it, and the time of its header."""
+    seen = outcome.detections
+    scores = [] if seen is None else seen.scores.tolist()
     return {
         'stamp_ns': stamp,
         'status': outcome.status,
         'regions': [list(region) for region in outcome.regions],
+        'people': None if seen is None else len(seen),
+        'least_score': round(min(scores), 4) if scores else None,
         'cause': outcome.cause,
         'note': outcome.note,
     }

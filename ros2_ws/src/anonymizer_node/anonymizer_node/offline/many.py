@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.bags import BagReader, is_recording, recordings_in
-from anonymizer_node.offline.bag import check_apart
+from anonymizer_node.formats.bags import BagReader, Staging, is_recording, recordings_in, sweep
+from anonymizer_node.offline.bag import BagReport, anonymize_bag, check_apart
 from anonymizer_node.offline.output import Output, remarks_of, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
+from anonymizer_node.offline.remote import Location, Remote, fetch, outline, publish, refuse_taken
 
 
 class Task(NamedTuple):
     """One bag, and the directory that is made of it."""
 
-    source: Path
-    target: Path
+    source: Location
+    target: Location
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Planned:
         }
 
 
-def tasks_of(sources: Sequence[Path], target: Path) -> list[Task]:
+def tasks_of(sources: Sequence[Location], target: Location) -> list[Task]:
     """What there is to do: one bag becomes `target`; of several each gets a directory below it.
 
     Of a folder every bag in it is taken, and the folders between are there again below the target.
@@ -60,31 +63,39 @@ def tasks_of(sources: Sequence[Path], target: Path) -> list[Task]:
     Raises:
         InputError: If a folder holds no bags, two bags would become the same directory, or the
             target lies in one of the sources.
+        StorageError: If a store doesn't answer.
     """
-    if len(sources) == 1 and (is_recording(sources[0]) or not sources[0].is_dir()):
-        return [Task(sources[0], target)]
+    alone = len(sources) == 1
     tasks: list[Task] = []
     for source in sources:
-        if is_recording(source) or not source.is_dir():
-            tasks.append(Task(source, target / _name(source)))
-            continue
-        check_apart(source, target)
-        found = list(recordings_in(source))
-        if not found:
-            raise InputError(
-                f'{str(source)!r} is no bag and holds none: neither a metadata.yaml nor a .mcap, '
-                '.db3 or .bag file is in it.'
-            )
-        below = target if len(sources) == 1 else target / source.resolve().name
-        for path in found:
-            place = below / path.relative_to(source).parent
-            tasks.append(Task(path, place / _name(path)))
+        with outline(source) if isinstance(source, Remote) else nullcontext(source) as path:
+            if is_recording(path) or not path.is_dir():
+                tasks.append(Task(source, target if alone else target / _name(path)))
+                continue
+            _check_apart(source, target)
+            found = list(recordings_in(path))
+            if not found:
+                raise InputError(
+                    f'{str(source)!r} is no bag and holds none: neither a metadata.yaml nor a '
+                    '.mcap, .db3 or .bag file is in it.'
+                )
+            top = target if alone else target / path.resolve().name
+            for bag in found:
+                below = bag.relative_to(path)
+                tasks.append(Task(source / below, top / below.parent / _name(bag)))
     _check_targets(tasks)
     return tasks
 
 
+def _check_apart(source: Location, target: Location) -> None:
+    if isinstance(source, Path) and isinstance(target, Path):
+        check_apart(source, target)
+    elif isinstance(source, Remote) and source in (target, *target.parents):
+        raise InputError(f'The target {str(target)!r} is the source or lies in it; name another.')
+
+
 def _check_targets(tasks: Sequence[Task]) -> None:
-    taken: dict[Path, Path] = {}
+    taken: dict[Location, Location] = {}
     for task in tasks:
         other = taken.get(task.target)
         if other is not None:
@@ -102,18 +113,72 @@ def _check_targets(tasks: Sequence[Task]) -> None:
                 )
 
 
+@contextmanager
+def at_hand(task: Task) -> Iterator[tuple[Path, Path]]:
+    """A bag and its target as paths of this machine; what lies elsewhere is fetched.
+
+    A remote target is to be put there by whoever made it here. In between both are in a hidden
+    folder: beside a target of this machine, or else where temporary files are kept. It is gone
+    in the end, and that of a run that was killed when the next one comes by.
+
+    Raises:
+        InputError: If the target lies in the source, or the source can't be fetched.
+        StorageError: If a store doesn't answer.
+    """
+    source, target = task
+    _check_apart(source, target)
+    if isinstance(source, Path) and isinstance(target, Path):
+        yield source, target
+        return
+    here = scratch_beside(target) if isinstance(target, Path) else Path(tempfile.gettempdir())
+    sweep(here)
+    with closing(Staging(here, target.name)) as staging:
+        for name in ('in', 'out'):
+            (staging.folder / name).mkdir()
+        if isinstance(source, Remote):
+            source = fetch(source, staging.folder / 'in')
+        yield source, target if isinstance(target, Path) else staging.folder / 'out' / target.name
+
+
 def planned(task: Task, settings: Settings, output: Output) -> Planned:
     """What would be done with a bag, without doing it.
 
     Raises:
         InputError: If it can't be read.
         ConfigError: If the settings don't fit it.
+        StorageError: If it can't be fetched.
     """
-    check_apart(task.source, task.target)
-    with BagReader(task.source, scratch_beside(task.target)) as reader:
+    with at_hand(task) as (source, target), BagReader(source, scratch_beside(target)) as reader:
         topics = plan(reader, settings)
         packing = output.packing(reader)
         return Planned(task, topics, remarks_of(reader, packing, output).losses)
+
+
+def anonymize_task(
+    task: Task, settings: Settings, output: Output, again: bool = False, **how: Any
+) -> BagReport:
+    """Anonymise a bag, wherever it lies and goes to.
+
+    Args:
+        task: The bag.
+        settings: How.
+        output: How the target is packed.
+        again: An upload that broke off at the target is an earlier try's, and is written over.
+        **how: As for `anonymize_bag`.
+
+    Raises:
+        InputError: If the source can't be read, or the target exists; no target is left then.
+        ConfigError: If the settings don't fit the bag.
+        ModelError: If the model can't be used.
+        StorageError: If it can't be fetched or put there; no target that looks whole is left then.
+    """
+    if isinstance(task.target, Remote) and not again:
+        refuse_taken(task.target)
+    with at_hand(task) as (source, target):
+        report = anonymize_bag(source, target, settings, output=output, **how)
+        if isinstance(task.target, Remote):
+            publish(target, task.target)
+    return report
 
 
 def _name(source: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +78,10 @@ class BagReport:
         topics: By name; a second type on one name is a topic of its own, `NAME (TYPE)`.
         losses: What of the bag as a whole was lost unasked.
         notes: What isn't as it was in the source, of the bag as a whole.
+        attachments: What was asked for the attachments: `copy`, `drop` or ''.
+        seal: SHA-256 of it as it is written, see `sealed`; '' before.
+        reused: Whether all that was detected is an earlier run's. It isn't written: the same bag,
+            models and settings give the same bytes, whatever went before.
     """
 
     source: str
@@ -84,6 +90,9 @@ class BagReport:
     topics: dict[str, TopicReport] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    attachments: str = ''
+    seal: str = ''
+    reused: bool = False
 
     @property
     def clean(self) -> bool:
@@ -106,6 +115,7 @@ class BagReport:
             'settings': self.settings,
             'losses': self.losses,
             'notes': self.notes,
+            'attachments': self.attachments,
             'topics': {
                 name: {
                     'type': topic.msgtype,
@@ -124,6 +134,56 @@ class BagReport:
                 for name, topic in self.topics.items()
             },
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> BagReport:
+        """What `as_dict` made, or `sealed`.
+
+        Raises:
+            KeyError, TypeError, AttributeError: If it isn't that.
+        """
+        topics = {
+            name: TopicReport(
+                msgtype=topic['type'],
+                action=topic['action'],
+                reason=topic['reason'],
+                asked=topic['asked'],
+                count=topic['count'],
+                statuses=Counter({status: topic[status] for status in ENDINGS if topic[status]}),
+                causes=Counter(topic['causes']),
+                reasons=dict(topic['reasons']),
+                people=topic['most_people'],
+                regions=topic['regions'],
+                notes=list(topic['notes']),
+            )
+            for name, topic in told['topics'].items()
+        }
+        return cls(
+            told['source'],
+            list(told['models']),
+            dict(told['settings']),
+            topics,
+            list(told['losses']),
+            list(told['notes']),
+            told['attachments'],
+            told.get('digests', {}).get(REPORT_NAME, ''),
+        )
+
+
+def sealed(report: BagReport, regions: bytes) -> dict[str, Any]:
+    """A report for JSON with the digests that hold it and the regions together.
+
+    Whoever changes one of the two files has to change the seal, which is told when the bag is made
+    and may be kept elsewhere.
+
+    Args:
+        report: Of a bag that is written.
+        regions: SHA-256 of `REGIONS_NAME`.
+    """
+    said = {**report.as_dict(), 'digests': {REGIONS_NAME: regions.hex()}}
+    text = json.dumps(said, sort_keys=True, separators=(',', ':'))
+    report.seal = said['digests'][REPORT_NAME] = hashlib.sha256(text.encode()).hexdigest()
+    return said
 
 
 def begun(

@@ -7,11 +7,15 @@ from typing import Any
 
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
-from anonymizer_node.proof.frames import FrameChecks, Statement, Where
+from anonymizer_node.proof.agreement import check_figures, contradiction
+from anonymizer_node.proof.beside import check_beside
+from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.inside import InsideChecks, by_message
 from anonymizer_node.proof.lockstep import Lockstep, Placed
 from anonymizer_node.proof.pictures import IMAGE_TYPES
 from anonymizer_node.proof.record import FrameRecord, Record, stamp_ns
+from anonymizer_node.proof.sealed import check_models, check_seal
+from anonymizer_node.proof.second import SecondOpinion
 from anonymizer_node.proof.topics import (
     Kind,
     by_kind,
@@ -30,11 +34,20 @@ class BagLaws:
         topics: What was found about each topic of the source.
     """
 
-    def __init__(self, source: BagReader, target: BagReader, record: Record) -> None:
-        """Both readers are open."""
+    def __init__(
+        self,
+        source: BagReader,
+        target: BagReader,
+        record: Record,
+        second: SecondOpinion | None = None,
+        seal: str = '',
+    ) -> None:
+        """Both readers are open. With a second opinion that is asked; see `verify_bag`."""
         self._source = source
         self._target = target
         self._record = record
+        self._second = second
+        self._seal = seal
         self._output = Lockstep(target.messages())
         self._frames = FrameChecks()
         self._judged = Tally(
@@ -58,7 +71,7 @@ class BagLaws:
             'Every message of the other topics is there: same bytes, same time, same order.',
             'messages',
         )
-        self._inside = InsideChecks(self._frames, self._judged, self._copied, record)
+        self._inside = InsideChecks(self._frames, self._judged, self._copied, record, second)
         self._complete = Tally(
             'images-complete',
             4,
@@ -70,9 +83,6 @@ class BagLaws:
             4,
             'Every topic that was left out is named with the reason.',
             'topics left out',
-        )
-        self._agrees = Tally(
-            'record-agrees', 4, 'The figures on record are those of the bag.', 'topics on record'
         )
         self._dropped: Counter[str] = Counter()
         self._owner_said: list[str] = []
@@ -101,7 +111,6 @@ class BagLaws:
         self._report_strays()
         for label, missing in self._missing.items():
             self._account_for(label, missing)
-        self._compare_figures()
         return self._checks()
 
     def _checks(self) -> list[Check]:
@@ -119,9 +128,13 @@ class BagLaws:
             self._copied,
             self._complete,
             self._left_out,
-            self._agrees,
         )
         checks = [*self._frames.checks(), *(tally.check() for tally in tallies)]
+        checks += check_beside(self._source, self._target, self._record)
+        checks.append(check_figures(self._record, self.topics, self._stated))
+        checks += [check_seal(self._record, self._seal), check_models(self._record)]
+        if self._second is not None:
+            checks.append(self._second.check())
         return sorted(checks, key=lambda check: check.law)
 
     def _compare_topics(self) -> None:
@@ -150,7 +163,7 @@ class BagLaws:
                 kind[0] if kind in outs else '',
                 msgtype,
                 role,
-                causes=dict(said.get('causes', {})),
+                causes=_causes(said),
                 reason=str(said.get('reason', '')),
             )
         for name, msgtype in outs.keys() - ins.keys():
@@ -206,11 +219,13 @@ class BagLaws:
             self._judged.seen(Failure(name, what, index, message.time_ns))
             return
         for line in lines:
-            self._judged.seen(_contradiction(line, message, index))
+            self._judged.seen(contradiction(line, message, index))
         if said.image is None:
-            self._compare_images(message, found, said)
+            look = self._compare_images(message, found, said)
         else:
-            self._compare_inside(message, found, said, lines)
+            look = self._compare_inside(message, found, said, lines)
+        if look is not None:
+            figures.add(_moment(message, found, lines, look))
 
     def _lines_of(self, name: str, index: int) -> list[FrameRecord]:
         """The next statement on record, or all of them if they are about images in one message."""
@@ -222,7 +237,7 @@ class BagLaws:
         self._read[name] = last
         return frames[first:last]
 
-    def _compare_images(self, before: BagMessage, found: Placed, said: FrameRecord) -> None:
+    def _compare_images(self, before: BagMessage, found: Placed, said: FrameRecord) -> Look | None:
         name, msgtype = self._label(before), before.topic.msgtype
         after = found.message
         where = Where(name, found.position, said.stamp_ns)
@@ -231,21 +246,22 @@ class BagLaws:
             new = self._target.decode(msgtype, after.data)
         except FrameError as error:
             self._judged.fail(where.failure(str(error)))
-            return
+            return None
         if said.stamp_ns is not None and stamp_ns(old) != said.stamp_ns:
             self._judged.fail(where.failure(f'its header time is {stamp_ns(old)} in the input'))
         statement = Statement(
             said.status, said.regions, self._record.method, self._record.reencoded(said)
         )
         identical = bytes(before.data) == bytes(after.data)
-        share = self._frames.look(where, old, new, statement, identical)
-        self.topics[name].add(
-            Moment(before.time_ns, stamp_ns(old), said.status, len(said.regions), share)
-        )
+        look = self._frames.look(where, old, new, statement, identical)
+        if self._second is None or said.status == 'blacked_out':
+            return look
+        again = not self._second.look(where, old, new, said.regions, identical)
+        return look._replace(sound=look.sound and not again)
 
     def _compare_inside(
         self, before: BagMessage, found: Placed, said: FrameRecord, lines: list[FrameRecord]
-    ) -> None:
+    ) -> Look | None:
         name, msgtype = self._label(before), before.topic.msgtype
         where = Where(name, found.position, said.stamp_ns)
         try:
@@ -253,11 +269,8 @@ class BagLaws:
             new = self._target.decode(msgtype, found.message.data)
         except FrameError as error:
             self._judged.fail(where.failure(str(error)))
-            return
-        share = self._inside.look(where, old, new, lines, vouched=name in self._owner_said)
-        self.topics[name].add(
-            Moment(before.time_ns, said.stamp_ns, said.status, len(said.regions), share)
-        )
+            return None
+        return self._inside.look(where, old, new, lines, vouched=name in self._owner_said)
 
     def _other(self, message: BagMessage, index: int) -> None:
         name = self._label(message)
@@ -285,46 +298,34 @@ class BagLaws:
             tally.fail(_placed(placed, 'is not in the input at that time'))
         self._output.strays.clear()
 
-    def _compare_figures(self) -> None:
-        """anonymization.json against what was counted, and against the other file on record."""
-        said = self._record.summary.get('topics')
-        for name in sorted({*(said if isinstance(said, dict) else ()), *self.topics}):
-            self._agrees.seen(self._disagreement(name))
 
-    def _disagreement(self, name: str) -> Failure | None:
-        entry, figures = self._record.topic(name), self.topics.get(name)
-        if not entry:
-            return Failure(name, 'is in the bag and not on record')
-        if figures is None:
-            return Failure(name, 'is on record and not in the bag')
-        pairs: list[tuple[str, Any]] = [('type', figures.msgtype), ('count', figures.count_in)]
-        if figures.role == 'anonymized':
-            frames = by_message(self._stated[name])
-            inside = any(frame.image is not None for frame in frames)
-            copied = entry.get('copied', 0) if entry.get('asked') and not inside else 0
-            judged = figures.count_in - copied
-            if len(frames) != judged:
-                what = f'has {judged} messages to be judged and {len(frames)} lines on record'
-                return Failure(name, what)
-            statuses = Counter(frame.status for frame in frames)
-            names = ('anonymized', 'untouched', 'blacked_out', 'dropped')
-            pairs += [(status, statuses[status]) for status in names]
-        for key, value in pairs:
-            if entry.get(key, 0) != value:
-                return Failure(name, f'{key} is {value}; the record says {entry.get(key)}')
-        return None
+def _moment(message: BagMessage, found: Placed, lines: list[FrameRecord], look: Look) -> Moment:
+    """What the timeline shows of an image message; of several images in one, the least sure."""
+    said = by_message(lines)[0]
+    surest = 2.0
+    least = min(lines, key=lambda line: surest if line.score is None else line.score)
+    counted = [line.people for line in lines if line.people is not None]
+    return Moment(
+        message.time_ns,
+        said.stamp_ns,
+        said.status,
+        len(said.regions),
+        look.share,
+        found.position,
+        sum(counted) if counted else None,
+        least.score,
+        least.image or '',
+        look.sound,
+    )
+
+
+def _causes(said: dict[str, Any]) -> dict[str, int]:
+    """Why messages of a topic were dropped or blacked out, by the record."""
+    causes = said.get('causes')
+    found = causes.items() if isinstance(causes, dict) else ()
+    return {str(cause): count for cause, count in found if isinstance(count, int)}
 
 
 def _placed(placed: Placed, what: str) -> Failure:
     message = placed.message
     return Failure(message.topic.name, what, placed.position, message.time_ns)
-
-
-def _contradiction(said: FrameRecord, message: BagMessage, index: int) -> Failure | None:
-    name = message.topic.name
-    if said.time_ns != message.time_ns:
-        return Failure(name, f'is on record at time {said.time_ns}', index, message.time_ns)
-    if (said.status == 'anonymized') != bool(said.regions):
-        what = f'is on record as {said.status} with {len(said.regions)} regions'
-        return Failure(name, what, index, said.stamp_ns)
-    return None

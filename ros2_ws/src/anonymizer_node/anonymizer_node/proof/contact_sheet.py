@@ -1,7 +1,8 @@
-"""A few frames of each topic to look at: with people, and some without."""
+"""A few frames of each topic to look at: as they left, and on request as they came."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,16 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.formats.bags import BagReader
-from anonymizer_node.proof.pairs import image_pairs
-from anonymizer_node.proof.pictures import IMAGE_TYPES, bgr_of
+from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.proof.inside import pictures_in
+from anonymizer_node.proof.moments import (
+    DOUBTFUL,
+    TILES,
+    Doubt,
+    chosen_moments,
+    doubtful_moments,
+)
+from anonymizer_node.proof.pictures import bgr_of
+from anonymizer_node.proof.topics import Kind
 from anonymizer_node.proof.verdict import Moment, TopicFigures, Verdict
 
-TILES = 8
-EMPTY_SHARE = 0.25
-"""Of the tiles, for frames in which nobody was obscured."""
+MOST_PICTURES = 64
+"""Of the output, of all topics together: a page of many cameras stays small."""
 
-TILE_WIDTH = 480
+TILE_WIDTH = 640
 _JPEG_QUALITY = 80
 
 Picture = NDArray[np.uint8]
@@ -31,108 +39,162 @@ class Tile(NamedTuple):
 
     Attributes:
         moment: What was stated of it.
-        after: JPEG of the output frame.
+        after: JPEG of the output frame; None where it is withheld: something is wrong with it, so
+            that it may show somebody.
         before: JPEG of the input frame, or None where it may not be shown.
         width: Of both pictures, pixels.
         height: Of both pictures, pixels.
+        why: Why it is to be looked at, or ''.
     """
 
     moment: Moment
-    after: bytes
+    after: bytes | None
     before: bytes | None
     width: int
     height: int
+    why: str = ''
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The tiles of one topic, in the order of time.
+    """The tiles of one topic.
 
     Attributes:
         topic: In the source.
         output: In the target.
-        tiles: May be empty.
+        tiles: In the order of time; may be empty.
+        doubtful: Those to be looked at, the most doubtful first; may be empty.
     """
 
     topic: str
     output: str
     tiles: tuple[Tile, ...]
+    doubtful: tuple[Tile, ...] = ()
 
 
-def contact_sheets(
-    verdict: Verdict, show_before: bool = False, tiles: int = TILES
-) -> tuple[Sheet, ...]:
-    """A sheet for every image topic that has an output.
+def contact_sheets(verdict: Verdict, show_before: bool = False) -> tuple[Sheet, ...]:
+    """A sheet for every image topic that has an output, or for the first `MOST_PICTURES` of many.
+
+    Unless the input may be shown it isn't opened, and output frames with which something is wrong
+    are withheld: they may be as they came.
 
     Args:
         verdict: Of the two bags to take the pictures from.
         show_before: Whether to take the input frames too. They show the people: only for material
             that everybody may see.
-        tiles: Most moments per topic.
 
     Raises:
         InputError: If the bags can't be read any longer.
     """
+    shown = [
+        figures
+        for figures in verdict.topics.values()
+        if figures.role == 'anonymized' and figures.output and figures.moments
+    ][:MOST_PICTURES]
+    if not shown:
+        return ()
+    each = MOST_PICTURES // len(shown)
+    doubtful = min(DOUBTFUL, each // 2)
+    doubts = {figures.name: doubtful_moments(figures, doubtful) for figures in shown}
     chosen = {
-        figures.output: {
-            moment.stamp_ns: moment
-            for moment in chosen_moments(figures, tiles)
-            if moment.stamp_ns is not None
-        }
-        for figures in verdict.topics.values()
-        if figures.role == 'anonymized' and figures.output and figures.msgtype in IMAGE_TYPES
+        figures.name: chosen_moments(figures, min(TILES, each - doubtful)) for figures in shown
     }
-    taken = _taken(verdict, chosen, show_before)
+    moments = {
+        figures.name: [*chosen[figures.name], *(doubt.moment for doubt in doubts[figures.name])]
+        for figures in shown
+    }
+    after = _taken(verdict.target, _by_position(shown, moments, show_before), by_position=True)
+    before: Mapping[tuple[str, Moment], Picture] = {}
+    if show_before:
+        before = _taken(verdict.source, _by_time(shown, moments), by_position=False)
+
+    def tiles_of(name: str, wanted: Sequence[Doubt]) -> tuple[Tile, ...]:
+        made = (
+            _tile(moment, after.get((name, moment)), before.get((name, moment)), why)
+            for moment, why in wanted
+        )
+        return tuple(tile for tile in made if tile is not None)
+
     return tuple(
-        Sheet(figures.name, figures.output, tuple(taken[figures.output]))
-        for figures in verdict.topics.values()
-        if figures.output in chosen
+        Sheet(
+            figures.name,
+            figures.output,
+            tiles_of(figures.name, [Doubt(moment, '') for moment in chosen[figures.name]]),
+            tiles_of(figures.name, doubts[figures.name]),
+        )
+        for figures in shown
     )
 
 
-def chosen_moments(figures: TopicFigures, count: int = TILES) -> list[Moment]:
-    """Moments spread over the frames with people, and some over those without."""
-    people = [moment for moment in figures.moments if moment.regions]
-    empty = [moment for moment in figures.moments if moment.status == 'untouched']
-    for_empty = max(count - len(people), round(count * EMPTY_SHARE))
-    chosen = spread(people, count - min(for_empty, len(empty)))
-    chosen += spread(empty, count - len(chosen))
-    return sorted(chosen, key=lambda moment: moment.time_ns)
+Wanted = Mapping[tuple[Kind, int], Sequence[tuple[str, Moment]]]
+"""Topic and type, and position or time of a message, -> (topic in the source, moment)."""
 
 
-def spread(moments: Sequence[Moment], count: int) -> list[Moment]:
-    """So many of them at even distances, from the middle of as many equal parts."""
-    if count >= len(moments):
-        return list(moments)
-    return [moments[(2 * index + 1) * len(moments) // (2 * count)] for index in range(count)]
+def _by_position(
+    shown: Sequence[TopicFigures], moments: Mapping[str, Sequence[Moment]], all_of_them: bool
+) -> Wanted:
+    wanted: dict[tuple[Kind, int], list[tuple[str, Moment]]] = {}
+    for figures in shown:
+        for moment in moments[figures.name]:
+            if moment.position >= 0 and (moment.sound or all_of_them):
+                key = (figures.output, figures.msgtype), moment.position
+                wanted.setdefault(key, []).append((figures.name, moment))
+    return wanted
 
 
-def _taken(
-    verdict: Verdict, chosen: Mapping[str, Mapping[int, Moment]], show_before: bool
-) -> dict[str, list[Tile]]:
-    tiles: dict[str, list[Tile]] = {name: [] for name in chosen}
-    with BagReader(verdict.source) as source, BagReader(verdict.target) as target:
-        for pair in image_pairs(source, target, verdict.prefix, set(chosen)):
-            moment = chosen[pair.topic].get(pair.stamp_ns)
-            if moment is None:
+def _by_time(shown: Sequence[TopicFigures], moments: Mapping[str, Sequence[Moment]]) -> Wanted:
+    wanted: dict[tuple[Kind, int], list[tuple[str, Moment]]] = {}
+    for figures in shown:
+        # A second type on one name is called `NAME (TYPE)`.
+        name = figures.name.removesuffix(f' ({figures.msgtype})')
+        for moment in moments[figures.name]:
+            key = (name, figures.msgtype), moment.time_ns
+            wanted.setdefault(key, []).append((figures.name, moment))
+    return wanted
+
+
+def _taken(path: str, wanted: Wanted, by_position: bool) -> dict[tuple[str, Moment], Picture]:
+    """The pictures of some messages; the first of those that have one time."""
+    taken: dict[tuple[str, Moment], Picture] = {}
+    positions: Counter[Kind] = Counter()
+    kinds = {kind for kind, _ in wanted}
+    with BagReader(path) as reader:
+        for message in reader.messages():
+            kind = message.topic.name, message.topic.msgtype
+            if kind not in kinds:
                 continue
-            try:
-                after = _small(bgr_of(pair.after))
-                before = _small(bgr_of(pair.before)) if show_before else None
-            except FrameError:
-                continue
-            tiles[pair.topic].append(
-                Tile(
-                    moment,
-                    _jpeg(after),
-                    _jpeg(before) if before is not None else None,
-                    after.shape[1],
-                    after.shape[0],
-                )
-            )
-    for found in tiles.values():
-        found.sort(key=lambda tile: tile.moment.time_ns)
-    return tiles
+            at = positions[kind] if by_position else message.time_ns
+            positions[kind] += 1
+            for name, moment in wanted.get((kind, at), ()):
+                if (name, moment) not in taken:
+                    picture = _picture(reader, message, moment.image)
+                    if picture is not None:
+                        taken[name, moment] = picture
+    return taken
+
+
+def _picture(reader: BagReader, message: BagMessage, image: str) -> Picture | None:
+    try:
+        decoded = reader.decode(message.topic.msgtype, message.data)
+        found = dict(pictures_in(decoded)).get(image)
+        return None if found is None else _small(bgr_of(found))
+    except FrameError:
+        return None
+
+
+def _tile(moment: Moment, after: Picture | None, before: Picture | None, why: str) -> Tile | None:
+    picture = after if after is not None else before
+    if picture is None:
+        # Withheld; one that merely can't be read has no tile.
+        return None if moment.sound else Tile(moment, None, None, 4, 3, why)
+    return Tile(
+        moment,
+        None if after is None else _jpeg(after),
+        None if before is None else _jpeg(before),
+        picture.shape[1],
+        picture.shape[0],
+        why,
+    )
 
 
 def _small(bgr: Picture) -> Picture:

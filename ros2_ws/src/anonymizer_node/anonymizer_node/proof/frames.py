@@ -56,6 +56,18 @@ class Statement(NamedTuple):
     reencoded: bool = False
 
 
+class Look(NamedTuple):
+    """What was seen of one output frame.
+
+    Attributes:
+        share: Of the picture that is stated to be obscured, 0..1.
+        sound: Whether nothing was wrong with it.
+    """
+
+    share: float
+    sound: bool
+
+
 class FrameChecks:
     """Looks at pairs of frames, one after the other."""
 
@@ -114,8 +126,8 @@ class FrameChecks:
 
     def look(
         self, where: Where, before: Any, after: Any, statement: Statement, identical: bool
-    ) -> float:
-        """Check one output frame; the share of the picture that is stated to be obscured, 0..1.
+    ) -> Look:
+        """Check one output frame.
 
         Args:
             where: Its place in the target.
@@ -124,6 +136,13 @@ class FrameChecks:
             statement: What is claimed of it.
             identical: Whether the two are equal to the last byte.
         """
+        already = self._wrong()
+        share = self._look(where, before, after, statement, identical)
+        return Look(share, self._wrong() == already)
+
+    def _look(
+        self, where: Where, before: Any, after: Any, statement: Statement, identical: bool
+    ) -> float:
         self._kept.seen(_first_change(where, before, after))
         if statement.status == 'untouched' or not (statement.regions or _replaced(statement)):
             changed = None if identical else where.failure('differs from its input')
@@ -175,6 +194,11 @@ class FrameChecks:
         if levels <= MOST_REENCODED_DIFFERENCE:
             return None
         return where.failure(f'differs by {levels:.1f} levels outside the regions')
+
+    def _wrong(self) -> int:
+        """How often anything was wrong; that a JPEG was encoded anew is no fault of its own."""
+        tallies = (self._raw, self._black, self._kept, self._untouched, self._outside)
+        return sum(tally.failed for tally in (*tallies, self._obscured, self._second))
 
     def checks(self) -> list[Check]:
         """The results."""

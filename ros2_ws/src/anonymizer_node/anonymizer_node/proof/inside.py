@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from anonymizer_node.proof.frames import FrameChecks, Statement, Where
+from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.record import FrameRecord, Record
+from anonymizer_node.proof.second import SecondOpinion
 from anonymizer_node.proof.verdict import Tally
 
 _IMAGE_FIELDS = ({'height', 'width', 'encoding', 'step', 'data'}, {'format', 'data'})
@@ -23,12 +24,20 @@ _WORST_FIRST = ('dropped', 'blacked_out', 'anonymized', 'untouched', 'copied')
 class InsideChecks:
     """Looks at pairs of messages with images in them, one after the other."""
 
-    def __init__(self, frames: FrameChecks, judged: Tally, beside: Tally, record: Record) -> None:
+    def __init__(
+        self,
+        frames: FrameChecks,
+        judged: Tally,
+        beside: Tally,
+        record: Record,
+        second: SecondOpinion | None = None,
+    ) -> None:
         """Args: where it is counted what was found: of images, their records, and the rest."""
         self._frames = frames
         self._judged = judged
         self._beside = beside
         self._record = record
+        self._second = second
 
     def look(
         self,
@@ -37,8 +46,8 @@ class InsideChecks:
         after: Any,
         lines: Sequence[FrameRecord],
         vouched: bool,
-    ) -> float:
-        """Check one output message; the largest share of an image stated to be obscured, 0..1.
+    ) -> Look:
+        """Check one output message; the share is the largest that is stated of an image.
 
         Args:
             where: Its place in the target.
@@ -54,8 +63,8 @@ class InsideChecks:
         if not old.keys() == new.keys() == stated.keys():
             what = f'holds the images {list(old)}; on record are {list(stated)}'
             self._judged.fail(where.failure(what))
-            return 0.0
-        shares = [0.0]
+            return Look(0.0, False)
+        looks = [Look(0.0, kept)]
         for label, picture in old.items():
             line, status = stated[label], stated[label].status
             if status == 'copied':
@@ -66,8 +75,11 @@ class InsideChecks:
                 status, line.regions, self._record.method, self._record.reencoded(line)
             )
             identical = bytes(picture.data) == bytes(new[label].data)
-            shares.append(self._frames.look(where, picture, new[label], statement, identical))
-        return max(shares)
+            looks.append(self._frames.look(where, picture, new[label], statement, identical))
+            if self._second is not None and status != 'blacked_out':
+                seen = (where, picture, new[label], line.regions, identical, label)
+                looks.append(Look(0.0, self._second.look(*seen)))
+        return Look(max(look.share for look in looks), all(look.sound for look in looks))
 
 
 def pictures_in(message: Any, label: str = '') -> Iterator[tuple[str, Any]]:

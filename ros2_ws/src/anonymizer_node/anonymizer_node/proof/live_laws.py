@@ -164,8 +164,9 @@ class LiveLaws:
         if len(regions) == 1 and is_replaced(after, regions[0]):
             status = 'blacked_out'
         statement = Statement(status, tuple(regions), self._method)
-        share = self._frames.look(where, before.message, after, statement, identical)
-        figures.add(Moment(before.time_ns, stamp, status, len(regions), share))
+        look = self._frames.look(where, before.message, after, statement, identical)
+        moment = Moment(before.time_ns, stamp, status, len(regions), look.share)
+        figures.add(moment._replace(position=where.index, sound=look.sound))
 
     def _account(self) -> None:
         lost = []

@@ -7,7 +7,10 @@ matrix of samples has at most min(p, q) singular values that aren't 0. What else
 detail that the grid didn't hold. DESIGN and `core.redaction` promise at most 6 values along the
 longer side and none narrower than 8 pixels; the shorter side of a standing person's region then has
 one to three. Photographs of people keep 10 to 30 levels of contrast beyond that; rounding to whole
-levels keeps 0.3. Distances have to be black: their averages hide nothing.
+levels keeps 0.3. A single pixel that was put back is little contrast in a large region, so no pixel
+by itself may be far from those few values either; and what is said to be tiles has to change at
+their edges alone, what is said to be blurred nowhere faster than from one value to the next.
+Distances have to be black: their averages hide nothing.
 """
 
 from __future__ import annotations
@@ -21,18 +24,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
+from anonymizer_node.proof.detail import LEAST_VALUE_PX, cut, detail, is_smooth, is_tiles
 from anonymizer_node.proof.pictures import Picture
 from anonymizer_node.proof.raw_images import Layer
+
+PIXELATE, BLUR = 'pixelate', 'blur'
 
 MOST_VALUES = 6
 """Values along the longer side of a region that may survive."""
 
-LEAST_VALUE_PX = 8
-"""Pixels along a side that one value must stand for, where the region has so many."""
-
 _LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
 """Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
 for rounding: to whole levels, or to a JPEG's quantisation and from its colour space."""
+
+_PEAK_LEVELS = {'raw': 4.0, 'png': 4.0, 'jpeg': 48.0}
+"""How far a single sample may be from what the few values make of it; a JPEG's quantisation and
+colour space move single ones further."""
 
 _BLACK = {'raw': 0, 'png': 0, 'jpeg': 8}
 """Brightest sample that counts as black."""
@@ -76,9 +83,16 @@ def why_region_visible(
         if method == 'blackout' or after.depth:
             return 'is not black'
         for part, values, alone in _parts(within, _drawn(regions, after, new)):
-            left = _detail(_cut(new, part), values, new.apart)
-            if left > levels and _detail(_cut(old, part), values, old.apart) > levels:
+            left, peak = detail(cut(new, part), values, new.apart)
+            if left > levels and detail(cut(old, part), values, old.apart)[0] > levels:
                 return f'still shows detail of {left:.1f} levels'
+            if peak > _PEAK_LEVELS[after.kind]:
+                return f'has a pixel that stands out by {peak:.0f} levels'
+            edges = within if alone else None
+            if method == PIXELATE and after.kind != 'jpeg' and not is_tiles(new, part, edges):
+                return 'is not made of tiles'
+            if method == BLUR and after.kind != 'jpeg' and not is_smooth(new, part):
+                return 'is not smooth'
             side = ''
             if alone and new is after.layers[0]:
                 side = _side_left_clear(old, new, part, within, edge_levels)
@@ -148,11 +162,6 @@ def _without_seam(region: Region, layer: Layer) -> Region | None:
     return Region(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
-def _cut(layer: Layer, region: Region) -> NDArray[np.float64]:
-    patch = layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
-    return patch.astype(np.float64)
-
-
 def _is_black(region: Region, layer: Layer, brightest: int) -> bool:
     patch = layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
     if layer.metres:
@@ -173,28 +182,12 @@ def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
     return np.asarray(((colours >= least) & (colours <= most)).all(axis=2), np.bool_)
 
 
-def _detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> float:
-    """Contrast that isn't explained by a grid with so many values along its shorter side, rms.
-
-    Of a mosaic, whose colours lie `apart`, each colour is looked at by itself.
-    """
-    left = 0.0
-    for first in range(apart * apart):
-        colour = patch[first // apart :: apart, first % apart :: apart]
-        rows, columns, samples = colour.shape
-        for sample in range(samples if min(rows, columns) > values else 0):
-            matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
-            energies = np.linalg.eigvalsh(matrix @ matrix.T)
-            left += max(0.0, float(energies[: len(energies) - values].sum()))
-    return float(np.sqrt(left / patch.size))
-
-
 def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, levels: float) -> str:
     """Which side's outermost row or column isn't obscured like the next one, or ''.
 
     Only where the input has a change there: a plain wall has none to hide.
     """
-    was, now, by = _cut(old, part), _cut(new, part), new.apart
+    was, now, by = cut(old, part), cut(new, part), new.apart
     sides = (
         ('top', part.y0 == region.y0, 0, 0, by),
         ('bottom', part.y1 == region.y1, 0, -1, -1 - by),

@@ -5,6 +5,7 @@ None of it is believed; it is what the pixels are held against.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class FrameRecord(NamedTuple):
         msgtype: Such as 'sensor_msgs/msg/Image'; '' if the record doesn't say.
         position: Of the message among those of its topic.
         image: Which of the images in the message; None if the message is one.
+        people: How many people were found in it; None if the record doesn't say.
+        score: Of the one who was found least surely, 0..1; None likewise.
     """
 
     topic: str
@@ -53,6 +56,8 @@ class FrameRecord(NamedTuple):
     msgtype: str = ''
     position: int = -1
     image: str | None = None
+    people: int | None = None
+    score: float | None = None
 
 
 @dataclass
@@ -63,11 +68,13 @@ class Record:
         summary: anonymization.json, or {}.
         frames: Statements by topic, in the order of the bag.
         problems: Why the record can't be used as it should be.
+        regions_sha256: Of regions.jsonl, hexadecimal; '' if there is none.
     """
 
     summary: dict[str, Any] = field(default_factory=dict)
     frames: dict[str, list[FrameRecord]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    regions_sha256: str = ''
 
     @property
     def method(self) -> str:
@@ -86,10 +93,20 @@ class Record:
         entry = topics.get(name) if isinstance(topics, dict) else None
         return entry if isinstance(entry, dict) else {}
 
+    @property
+    def seal(self) -> str:
+        """SHA-256 of anonymization.json without its own digest, which is the same if unaltered."""
+        said = dict(self.summary)
+        digests = said.get('digests')
+        if isinstance(digests, dict):
+            said['digests'] = {name: digests[name] for name in digests if name != REPORT_NAME}
+        text = json.dumps(said, sort_keys=True, separators=(',', ':'))
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def reencoded(self, frame: FrameRecord) -> bool:
         """Whether a frame was decoded and encoded again, by its own note or its topic's."""
-        notes = [frame.note] if frame.note is not None else self.topic(frame.topic).get('notes', [])
-        words = ' '.join(str(note) for note in notes).lower()
+        said = self.topic(frame.topic).get('notes') if frame.note is None else frame.note
+        words = str(said).lower()
         return any(word in words for word in ('anew', 're-encoded', 'reencoded', 'encoded again'))
 
 
@@ -105,9 +122,12 @@ def read_record(target: Path) -> Record:
     except (OSError, ValueError) as error:
         record.problems.append(f'{REPORT_NAME} can not be read: {error}')
     try:
-        with (folder / REGIONS_NAME).open(encoding='utf-8') as lines:
+        digest = hashlib.sha256()
+        with (folder / REGIONS_NAME).open('rb') as lines:
             for number, line in enumerate(lines, 1):
-                _add(record, number, line)
+                digest.update(line)
+                _add(record, number, line.decode('utf-8'))
+        record.regions_sha256 = digest.hexdigest()
     except (OSError, UnicodeDecodeError) as error:
         record.problems.append(f'{REGIONS_NAME} can not be read: {error}')
     return record
@@ -194,8 +214,10 @@ def _add(record: Record, number: int, line: str) -> None:
             str(entry.get('type', '')),
             int(entry.get('index', -1)),
             None if entry.get('image') is None else str(entry['image']),
+            None if entry.get('people') is None else int(entry['people']),
+            None if entry.get('least_score') is None else float(entry['least_score']),
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
         return
     # An image inside a message that its owner wants copied, where it can't be read.

@@ -1,20 +1,25 @@
-"""One HTML page that shows a verdict to people: self-contained, opened offline, no scripts."""
+"""One HTML page that shows a verdict to people: self-contained, opened offline.
+
+It fetches nothing and runs nothing but its own few lines, and has the browser hold it to that.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 
 from anonymizer_node import __version__
-from anonymizer_node.proof.contact_sheet import Sheet
-from anonymizer_node.proof.timeline import LOST, span_ns, strips
-from anonymizer_node.proof.verdict import LAWS, Check, TopicFigures, Verdict
+from anonymizer_node.proof.contact_sheet import Sheet, Tile
+from anonymizer_node.proof.figures import Figure, counted, figures_of, is_image, topic_row
+from anonymizer_node.proof.timeline import clock, span_ns, strips
+from anonymizer_node.proof.verdict import LAWS, Check, Verdict
 
 TEMPLATES = Path(__file__).with_name('templates')
 WORDS: Mapping[str, str] = {
@@ -31,14 +36,6 @@ PROMISES: Mapping[int, str] = {
 }
 _SINCE_NS = 946_684_800_000_000_000
 """Times before the year 2000 are a simulation's or a driver's own, and not shown as dates."""
-
-
-class Figure(NamedTuple):
-    """One number to show: `label` says of what, `note` explains it or is ''."""
-
-    label: str
-    value: str
-    note: str = ''
 
 
 @dataclass(frozen=True)
@@ -105,6 +102,9 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    style, script = (
+        (TEMPLATES / name).read_text(encoding='utf-8') for name in ('page.css', 'page.js')
+    )
     environment.filters['data_uri'] = _data_uri
     environment.filters['count'] = '{:,}'.format
     views = [
@@ -122,6 +122,11 @@ def write_page(
         version=__version__,
         checked=(now or datetime.now(timezone.utc)).strftime('%d %B %Y, %H:%M UTC').lstrip('0'),
         show_before=show_before,
+        style=style,
+        script=script,
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+        pictures=any(view['tiles'] for view in views),
     )
     Path(path).write_text(page, encoding='utf-8')
 
@@ -140,10 +145,11 @@ def headline(sections: Sequence[Section]) -> str:
 def _view(section: Section, number: int, show_before: bool) -> dict[str, Any]:
     """What the template shows of a section."""
     verdict = section.verdict
-    images = [topic for topic in verdict.topics.values() if topic.moments and _is_image(topic)]
+    images = [topic for topic in verdict.topics.values() if topic.moments and is_image(topic)]
     start, end = span_ns(images)
-    models = list(section.models or verdict.record.get('models', []))
-    settings = dict(section.settings or verdict.record.get('settings', {}))
+    models = list(section.models) or _dicts(verdict.record.get('models'))
+    settings = dict(section.settings) or dict(*_dicts([verdict.record.get('settings')]))
+    sheets = _sheets(section, number, start, show_before)
     repeated = {'model'} if settings.get('model') == [one.get('name') for one in models] else set()
     by_law = {law: [check for check in section.all_checks if check.law == law] for law in LAWS}
     return {
@@ -156,21 +162,30 @@ def _view(section: Section, number: int, show_before: bool) -> dict[str, Any]:
         'prefix': verdict.prefix,
         'by_law': by_law,
         'law_states': {law: _state(checks) for law, checks in by_law.items()},
-        'figures': [*_figures(verdict, images), *section.figures],
-        'topics': [_topic_row(topic) for topic in verdict.topics.values()],
+        'figures': [*figures_of(verdict, images), *section.figures],
+        'topics': [topic_row(topic) for topic in verdict.topics.values()],
         'strips': strips(images),
         'begin': clock(0),
         'length': clock(end - start),
         'recorded': _recorded(start, end),
-        'sheets': [_sheet(sheet, start, show_before) for sheet in section.sheets if sheet.tiles],
+        'tiles': sum(len(sheet['tiles']) + len(sheet['doubtful']) for sheet in sheets),
+        'sheets': [sheet for sheet in sheets if sheet['tiles']],
+        'doubtful': [sheet for sheet in sheets if sheet['doubtful']],
+        'scored': any(moment.score is not None for topic in images for moment in topic.moments),
         'show_before': show_before,
         'models': models,
-        'settings': {name: value for name, value in settings.items() if name not in repeated},
+        'second': verdict.second,
+        'settings': {
+            name: value if isinstance(value, (str, int, float, list, tuple)) else str(value)
+            for name, value in settings.items()
+            if name not in repeated
+        },
     }
 
 
-def _is_image(topic: TopicFigures) -> bool:
-    return topic.role in ('anonymized', 'not recorded')
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """What of a record can be shown: that may be damaged."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _state(checks: Sequence[Check]) -> str:
@@ -181,87 +196,48 @@ def _state(checks: Sequence[Check]) -> str:
     return 'empty'
 
 
-def _figures(verdict: Verdict, images: Sequence[TopicFigures]) -> list[Figure]:
-    moments = [moment for topic in images for moment in topic.moments]
-    published = [moment for moment in moments if moment.status not in LOST]
-    people = [moment for moment in published if moment.regions]
-    lost = len(moments) - len(published)
-    others = verdict.check('other-messages')
-    hidden = sum(moment.share for moment in published) / max(1, len(published))
-    regions = sum(topic.regions for topic in images)
-    figures = [
-        Figure('Frames in', f'{len(moments):,}', _counted(len(images), 'camera topic')),
-        Figure('With people obscured', f'{len(people):,}', _counted(regions, 'region')),
-        Figure('Passed on unchanged', f'{len(published) - len(people):,}', 'to the last byte'),
-        Figure('Area obscured', f'{hidden:.1%}', 'of all pixels passed on'),
-        Figure('Other messages', f'{others.checked:,}', 'equal to their input')
-        if not others.failed
-        else Figure('Other messages', f'{others.failed:,}', f'of {others.checked:,} not equal'),
-    ]
-    replaced = sum(topic.statuses.get('blacked_out', 0) for topic in images)
-    if replaced:
-        figures.append(Figure('Replaced by black', f'{replaced:,}', 'because they failed'))
-        figures[2] = figures[2]._replace(value=f'{len(published) - len(people) - replaced:,}')
-    if verdict.prefix:
-        note = 'the node counts why on /diagnostics' if lost else 'none lost'
-        figures.append(Figure('Recorded, not published', f'{lost:,}', note))
-    else:
-        figures.append(Figure('Dropped', f'{lost:,}', 'each with its cause' if lost else 'none'))
-    return figures
+def _sheets(section: Section, number: int, start: int, show_before: bool) -> list[dict[str, Any]]:
+    """The sheets of a section, each tile with an id of its own."""
+    sheets, count = [], 0
+    for sheet in section.sheets:
+        view: dict[str, Any] = {'topic': sheet.topic}
+        for kind in ('doubtful', 'tiles'):
+            tiles: Sequence[Tile] = getattr(sheet, kind)
+            view[kind] = [
+                _tile(sheet.topic, tile, f'run-{number}-picture-{count + index}', start)
+                for index, tile in enumerate(tiles, 1)
+            ]
+            count += len(tiles)
+            for shown, tile in zip(view[kind], tiles, strict=True):
+                shown['before'] = tile.before if show_before else None
+                # What may be as it came is withheld as the input is.
+                if not tile.moment.sound and not show_before:
+                    shown['after'] = None
+        sheets.append(view)
+    return sheets
 
 
-def _counted(number: int, noun: str) -> str:
-    return f'{number:,} {noun}{"" if number == 1 else "s"}'
-
-
-def _topic_row(topic: TopicFigures) -> dict[str, Any]:
-    counts = topic.statuses
-    image = _is_image(topic)
+def _tile(topic: str, tile: Tile, name: str, start: int) -> dict[str, Any]:
+    moment = tile.moment
+    time = clock(moment.time_ns - start, tenths=True)
+    said = counted(moment.regions, 'region') + ' obscured' if moment.regions else 'nobody found'
+    if moment.status == 'blacked_out':
+        said = 'replaced by black'
+    if tile.why:
+        said = tile.why if not moment.regions else f'{said}, {tile.why}'
+    if not moment.sound:
+        said += ', something is wrong with it'
+    place = f' in {moment.image}' if moment.image else ''
     return {
-        'name': topic.name,
-        'output': topic.output if topic.output != topic.name else '',
-        'type': topic.msgtype,
-        'role': topic.role,
-        'count_in': topic.count_in,
-        'count_out': topic.count_out,
-        'people': counts.get('anonymized', 0) if image else None,
-        'empty': counts.get('untouched', 0) if image else None,
-        'lost': sum(counts.get(status, 0) for status in LOST) if image else None,
-        'note': '; '.join(f'{cause}: {count}' for cause, count in topic.causes.items())
-        or (topic.reason if topic.role == 'left out' else ''),
+        'id': name,
+        'time': time,
+        'said': said,
+        'after': tile.after,
+        'width': tile.width,
+        'height': tile.height,
+        'alt_after': f'Output frame of {topic}{place} at {time}, {said}',
+        'alt_before': f'Input frame of {topic}{place} at {time}',
     }
-
-
-def _sheet(sheet: Sheet, start: int, show_before: bool) -> dict[str, Any]:
-    tiles = []
-    for tile in sheet.tiles:
-        regions = tile.moment.regions
-        time = clock(tile.moment.time_ns - start, tenths=True)
-        said = _counted(regions, 'region') + ' obscured' if regions else 'nobody found'
-        if tile.moment.status == 'blacked_out':
-            said = 'replaced by black'
-        tiles.append(
-            {
-                'time': time,
-                'said': said,
-                'after': tile.after,
-                'before': tile.before if show_before else None,
-                'width': tile.width,
-                'height': tile.height,
-                'alt_after': f'Output frame of {sheet.topic} at {time}, {said}',
-                'alt_before': f'Input frame of {sheet.topic} at {time}',
-            }
-        )
-    return {'topic': sheet.topic, 'tiles': tiles}
-
-
-def clock(span_ns: int, tenths: bool = False) -> str:
-    """A span of time as hours, minutes and seconds: 1:02:03 or 0:07.5."""
-    total = span_ns // 100_000_000 / 10 if tenths else round(span_ns / 1e9)
-    minutes, seconds = divmod(total, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    shown = f'{seconds:04.1f}' if tenths else f'{int(seconds):02d}'
-    return f'{hours}:{minutes:02d}:{shown}' if hours else f'{minutes}:{shown}'
 
 
 def _recorded(start: int, end: int) -> str:
@@ -269,6 +245,11 @@ def _recorded(start: int, end: int) -> str:
         return ''
     first = datetime.fromtimestamp(start // 1_000_000_000, timezone.utc)
     return f'{first:%d %B %Y, %H:%M:%S} UTC, {clock(end - start)} long'.lstrip('0')
+
+
+def _digest(text: str) -> str:
+    """As a content security policy names an element's text."""
+    return 'sha256-' + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')
 
 
 def _data_uri(data: bytes) -> str:

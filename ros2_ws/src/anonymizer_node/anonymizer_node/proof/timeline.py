@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from anonymizer_node.proof.moments import LOST
 from anonymizer_node.proof.verdict import Moment, TopicFigures
 
 MOST_BINS = 240
+MOST_SPANS = 4
+"""Of time with people, that are told in words."""
+
 RAIL = 7.0
 """Height of the two rails, of the 100 of the drawing."""
-LOST = ('dropped', 'unpublished')
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def _strip(topic: TopicFigures, start: int, end: int, bins: int, most: int) -> S
         _path([RAIL if count >= 0 else 0.0 for count in regions]),
         _path([RAIL if gone else 0.0 for gone in lost], hanging=True),
         max((moment.regions for moment in topic.moments), default=0),
-        _described(topic, topic.moments),
+        _described(topic, topic.moments, start),
     )
 
 
@@ -92,7 +95,26 @@ def _path(heights: Sequence[float], hanging: bool = False) -> str:
     return ''.join(parts)
 
 
-def _described(topic: TopicFigures, moments: Sequence[Moment]) -> str:
+def clock(span_ns: int, tenths: bool = False) -> str:
+    """A span of time as hours, minutes and seconds: 1:02:03 or 0:07.5."""
+    total = span_ns // 100_000_000 / 10 if tenths else round(span_ns / 1e9)
+    minutes, seconds = divmod(total, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    shown = f'{seconds:04.1f}' if tenths else f'{int(seconds):02d}'
+    return f'{hours}:{minutes:02d}:{shown}' if hours else f'{minutes}:{shown}'
+
+
+def spans_of(moments: Sequence[Moment], start: int) -> list[tuple[int, int]]:
+    """When somebody was obscured without a frame between in which nobody was, from `start` on."""
+    spans = []
+    for people, group in groupby(moments, lambda moment: moment.regions > 0):
+        if people:
+            times = [moment.time_ns for moment in group]
+            spans.append((times[0] - start, times[-1] - start))
+    return spans
+
+
+def _described(topic: TopicFigures, moments: Sequence[Moment], start: int) -> str:
     people = sum(moment.regions > 0 for moment in moments)
     most = max((moment.regions for moment in moments), default=0)
     lost = sum(moment.status in LOST for moment in moments)
@@ -100,4 +122,9 @@ def _described(topic: TopicFigures, moments: Sequence[Moment]) -> str:
         f'{topic.name}: {len(moments)} frames, {people} of them with regions obscured, '
         f'at most {most} in one frame'
     )
-    return words + (f', {lost} dropped or not published.' if lost else '.')
+    words += f', {lost} dropped or not published.' if lost else '.'
+    spans = spans_of(moments, start)
+    told = [f'from {clock(begin, True)} to {clock(end, True)}' for begin, end in spans[:MOST_SPANS]]
+    if len(spans) > MOST_SPANS:
+        told.append(f'{len(spans) - MOST_SPANS} more times')
+    return words + (f' Regions {", ".join(told)}.' if told else '')

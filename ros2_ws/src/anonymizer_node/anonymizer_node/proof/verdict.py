@@ -103,6 +103,12 @@ class Moment(NamedTuple):
         status: As in `core.datatypes.STATUSES`, or `unpublished`: recorded, but nothing came out.
         regions: How many regions were obscured in it.
         share: How much of the picture they take, 0..1.
+        position: Of its output among the messages of that topic and type; -1 if it isn't known.
+        people: How many people were found in it, by the record; None if that doesn't say.
+        score: Of the one who was found least surely, by the record, 0..1; None likewise.
+        image: Where in the message that image is, such as 'left'; '' if the message is one.
+        sound: Whether nothing was found wrong with it. Of one that isn't, the output may show
+            what it shouldn't.
     """
 
     time_ns: int
@@ -110,6 +116,11 @@ class Moment(NamedTuple):
     status: str
     regions: int
     share: float
+    position: int = -1
+    people: int | None = None
+    score: float | None = None
+    image: str = ''
+    sound: bool = True
 
 
 @dataclass
@@ -166,6 +177,7 @@ class Verdict:
         checks: In the order of the laws.
         topics: By name in the source.
         record: The target's anonymization.json, or {}.
+        second: What a second detector saw, see `proof.second`; {} if none was asked.
     """
 
     source: str
@@ -174,6 +186,7 @@ class Verdict:
     checks: tuple[Check, ...]
     topics: Mapping[str, TopicFigures]
     record: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    second: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def passed(self) -> bool:
@@ -203,6 +216,7 @@ class Verdict:
             'target': self.target,
             'prefix': self.prefix,
             'checks': [check.as_dict() for check in self.checks],
+            'second_detector': dict(self.second),
             'topics': {name: topic.as_dict() for name, topic in self.topics.items()},
         }
 

@@ -126,6 +126,11 @@ class BagReader:
         largest = max((zipped.whole_size(path) for path in self._files.paths), default=0)
         return self.size + 3 * largest
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that its messages are in."""
+        return tuple(self._files.paths)
+
     def messages(self) -> Iterator[BagMessage]:
         """All messages in the order of the recording. May be called again.
 

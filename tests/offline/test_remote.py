@@ -1,0 +1,311 @@
+"""Bags that lie elsewhere: found, fetched, put there whole or not at all."""
+
+import json
+import subprocess
+import sys
+import tempfile
+
+import pytest
+from samples.bags import IMAGE, STRING, Entry, write_bag
+from samples.detectors import BrightDetector
+from samples.images import image, noise
+
+from anonymizer_node.cli import bag as command
+from anonymizer_node.cli.main import main
+from anonymizer_node.core.errors import InputError, StorageError
+from anonymizer_node.offline import bag as job
+from anonymizer_node.offline.many import Task, tasks_of
+from anonymizer_node.offline.remote import Remote, fetch, location, publish
+
+fsspec = pytest.importorskip('fsspec', reason='needs fsspec: pip install anonymizer_node[cluster]')
+
+
+@pytest.fixture
+def store():
+    """A store in memory, with nothing in it."""
+    made = fsspec.filesystem('memory')
+    made.store.clear()
+    made.pseudo_dirs[:] = ['']
+    yield made
+    made.store.clear()
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    """Where temporary files are kept; nothing may be left there."""
+    folder = tmp_path / 'scratch'
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch):
+    def load(settings, notice=None):
+        return [[BrightDetector()]]
+
+    monkeypatch.setattr(job, 'load_teams', load)
+    monkeypatch.setattr(command, 'load_teams', load)
+    monkeypatch.setenv('COLUMNS', '300')
+
+
+def bag(path, seed=0):
+    entries = [
+        Entry('/front', IMAGE, image(noise(24, 32, low=20 * index + seed)), index)
+        for index in range(3)
+    ]
+    return write_bag(path, [*entries, Entry('/log', STRING, 'hello', 5)])
+
+
+def run(*argv):
+    return main(['bag', *(str(word) for word in argv)])
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob('*')
+        if path.is_file()
+    }
+
+
+def stored(store, place):
+    root = store._strip_protocol(place)
+    return {name[len(root) + 1 :]: store.cat_file(name) for name in store.find(root)}
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A folder of bags, and what a run on this machine makes of it."""
+    bag(tmp_path / 'in' / 'monday' / 'one')
+    bag(tmp_path / 'in' / 'two', seed=3)
+    assert run(tmp_path / 'in', tmp_path / 'plain') == 0
+    return contents(tmp_path / 'plain')
+
+
+def upload(store, folder, place):
+    store.put(str(folder), place, recursive=True)
+
+
+# --- From anywhere to anywhere
+
+
+def test_a_folder_elsewhere_becomes_one_elsewhere(tmp_path, store, plain, capsys):
+    upload(store, tmp_path / 'in', 'memory://bucket/in')
+    before = stored(store, 'memory://bucket/in')
+    told = tmp_path / 'told.json'
+    assert run('memory://bucket/in/', 'memory://bucket/out', '--json', told) == 0
+    assert stored(store, 'memory://bucket/out') == plain
+    assert stored(store, 'memory://bucket/in') == before
+    assert [entry['target'] for entry in json.loads(told.read_text())['bags']] == [
+        'memory://bucket/out/monday/one',
+        'memory://bucket/out/two',
+    ]
+    assert 'Written to memory://bucket/out/two' in capsys.readouterr().out
+
+
+def test_a_bag_elsewhere_becomes_one_here(tmp_path, store, plain):
+    upload(store, tmp_path / 'in', 'memory://bucket/in')
+    assert run('memory://bucket/in/monday/one', tmp_path / 'one') == 0
+    wanted = {name[11:]: data for name, data in plain.items() if name.startswith('monday/one/')}
+    assert contents(tmp_path / 'one') == wanted
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith('.')] == []
+
+
+def test_a_bag_here_becomes_one_elsewhere(tmp_path, store, plain):
+    assert run(tmp_path / 'in' / 'two', 'memory://bucket/two') == 0
+    wanted = {name[4:]: data for name, data in plain.items() if name.startswith('two/')}
+    assert stored(store, 'memory://bucket/two') == wanted
+
+
+def test_a_file_elsewhere_is_a_bag(tmp_path, store):
+    (file,) = bag(tmp_path / 'run').glob('*.mcap')
+    store.put_file(str(file), '/bucket/run.mcap')
+    assert run('memory://bucket/run.mcap', 'memory://bucket/out') == 0
+    assert run(file, tmp_path / 'out') == 0
+    ours, theirs = contents(tmp_path / 'out'), stored(store, 'memory://bucket/out')
+    assert set(ours) == set(theirs)
+    assert ours['out.mcap'] == theirs['out.mcap']
+    assert tasks_of([Remote('memory://bucket')], tmp_path) == [
+        Task(Remote('memory://bucket/run.mcap'), tmp_path / 'run'),
+        Task(Remote('memory://bucket/out'), tmp_path / 'out'),
+    ]
+
+
+def test_a_dry_run_of_what_lies_elsewhere_writes_nothing(tmp_path, store, plain, capsys):
+    upload(store, tmp_path / 'in', 'memory://bucket/in')
+    assert run('memory://bucket/in', 'memory://bucket/out', '--dry-run') == 0
+    assert '/front' in capsys.readouterr().out
+    assert stored(store, 'memory://bucket/out') == {}
+
+
+def test_of_paths_alone_no_store_is_loaded(tmp_path):
+    bag(tmp_path / 'in')
+    code = (
+        'import sys; from anonymizer_node.cli.main import main\n'
+        'assert main(sys.argv[1:]) == 0\n'
+        'assert not {"fsspec", "distributed", "dask"} & set(sys.modules)'
+    )
+    argv = ['bag', tmp_path / 'in', tmp_path / 'out', '--input-size', '128', '--threads', '1']
+    done = subprocess.run([sys.executable, '-c', code, *argv], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# --- Whole or not
+
+
+def breaks_at(store, monkeypatch, number, error):
+    """Have the store fail at the so-manieth file that is put there; the names so far."""
+    whole, names = type(store).put_file, []
+
+    def put_file(self, here, there, **how):
+        names.append(there.rpartition('/')[2])
+        if len(names) == number:
+            whole(self, here, there, **how)  # As if it had come, or a part of it.
+            raise error
+        return whole(self, here, there, **how)
+
+    monkeypatch.setattr(type(store), 'put_file', put_file)
+    return names
+
+
+@pytest.mark.parametrize('number', [1, 2, 3, 4])
+def test_an_upload_that_breaks_leaves_nothing(tmp_path, store, monkeypatch, capsys, number):
+    bag(tmp_path / 'in')
+    breaks_at(store, monkeypatch, number, ConnectionError('the line is cut'))
+    assert run(tmp_path / 'in', 'memory://bucket/out') == 2
+    assert 'the line is cut' in capsys.readouterr().err
+    assert stored(store, 'memory://bucket/out') == {}
+
+
+@pytest.mark.parametrize('number', [1, 2, 3])
+def test_an_upload_that_is_killed_does_not_look_whole(tmp_path, store, monkeypatch, capsys, number):
+    bag(tmp_path / 'in')
+    with monkeypatch.context() as patch:
+        breaks_at(store, patch, number, ConnectionError('killed'))
+        patch.setattr(type(store), 'rm_file', lambda self, path: None)  # The dead tidy nothing up.
+        assert run(tmp_path / 'in', 'memory://bucket/out') == 2
+    left = stored(store, 'memory://bucket/out')
+    assert len(left) == number
+    assert job.REPORT_NAME not in left
+    assert ('metadata.yaml' in left) == (number == 3), 'it is the last but one'
+    capsys.readouterr()
+    assert run(tmp_path / 'in', 'memory://bucket/out') == 2
+    said = capsys.readouterr().err
+    assert f'holds {number} files without {job.REPORT_NAME}' in said
+    assert 'Delete them' in said
+    assert stored(store, 'memory://bucket/out') == left
+
+
+def test_an_upload_over_what_a_killed_try_left_is_whole(tmp_path, store):
+    bag(tmp_path / 'in')
+    assert run(tmp_path / 'in', tmp_path / 'out') == 0
+    store.pipe_file('/bucket/out/out.mcap', b'half')
+    publish(tmp_path / 'out', Remote('memory://bucket/out'))
+    assert stored(store, 'memory://bucket/out') == contents(tmp_path / 'out')
+
+
+def test_an_upload_among_other_files_is_refused(tmp_path, store):
+    bag(tmp_path / 'in')
+    assert run(tmp_path / 'in', tmp_path / 'out') == 0
+    store.pipe_file('/bucket/out/theirs', b'theirs')
+    with pytest.raises(StorageError, match="'theirs' is another one"):
+        publish(tmp_path / 'out', Remote('memory://bucket/out'))
+    assert stored(store, 'memory://bucket/out') == {'theirs': b'theirs'}
+
+
+def test_an_upload_that_fails_leaves_what_another_one_finished(tmp_path, store, monkeypatch):
+    bag(tmp_path / 'in')
+    assert run(tmp_path / 'in', tmp_path / 'out') == 0
+    place, whole = Remote('memory://bucket/out'), type(store).put_file
+
+    def put_file(self, here, there, **how):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(store), 'put_file', whole)
+            publish(tmp_path / 'out', place)
+        raise ConnectionError('the line is cut')
+
+    monkeypatch.setattr(type(store), 'put_file', put_file)
+    with pytest.raises(StorageError):
+        publish(tmp_path / 'out', place)
+    assert stored(store, place.url) == contents(tmp_path / 'out')
+
+
+def test_a_source_that_comes_short_is_refused(tmp_path, store, monkeypatch):
+    store.pipe_file('/bucket/run.mcap', b'0123456789')
+
+    def get_file(self, there, here, **how):
+        with open(here, 'wb') as file:
+            file.write(b'01234')
+
+    monkeypatch.setattr(type(store), 'get_file', get_file)
+    with pytest.raises(StorageError, match='5 of 10 bytes'):
+        fetch(Remote('memory://bucket/run.mcap'), tmp_path)
+
+
+# --- What is refused
+
+
+def refused(capsys, *argv):
+    assert run(*argv) == 2
+    return capsys.readouterr().err
+
+
+def test_a_target_that_exists_is_left_alone(tmp_path, store, capsys):
+    bag(tmp_path / 'in')
+    assert run(tmp_path / 'in', 'memory://bucket/out') == 0
+    before = stored(store, 'memory://bucket/out')
+    assert 'not overwritten' in refused(capsys, tmp_path / 'in', 'memory://bucket/out')
+    assert stored(store, 'memory://bucket/out') == before
+
+
+def test_a_source_that_is_not_there_or_empty_is_2(tmp_path, store, capsys):
+    assert 'does not exist' in refused(capsys, 'memory://bucket/gone', tmp_path / 'out')
+    store.pipe_file('/bucket/in/photo.jpg', b'jpg')
+    assert 'holds none' in refused(capsys, 'memory://bucket/in', tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('target', ['memory://bucket/in', 'memory://bucket/in/a/out'])
+def test_a_target_in_the_source_is_2(tmp_path, store, capsys, target):
+    bag(tmp_path / 'in' / 'a')
+    upload(store, tmp_path / 'in', 'memory://bucket/in')
+    assert 'lies in it' in refused(capsys, 'memory://bucket/in', target)
+    assert 'lies in it' in refused(capsys, 'memory://bucket/in/a', 'memory://bucket/in/a/out')
+
+
+@pytest.mark.parametrize('url', ['nowhere://bucket/in', 's3x://b/in', 'memory://'])
+def test_a_store_that_is_none_is_2(tmp_path, capsys, url):
+    said = refused(capsys, url, tmp_path / 'out')
+    assert repr(url) in said
+
+
+def test_without_fsspec_it_is_2_and_said_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'fsspec.core', None)
+    said = refused(capsys, 'memory://bucket/in', tmp_path / 'out')
+    assert "pip install 'anonymizer_node[cluster]'" in said
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, store):
+    store.pipe_file('/evil', b'evil')
+    store.store['/bucket/in/../../evil.mcap'] = store.store['/evil']
+    (tmp_path / 'here').mkdir()
+    with pytest.raises(InputError, match='no name of a file'):
+        fetch(Remote('memory://bucket/in'), tmp_path / 'here')
+    assert not (tmp_path / 'evil.mcap').exists()
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [('runs/a', 'runs/a'), ('file:///runs/a', '/runs/a'), ('s3://b/runs/', 's3://b/runs')],
+)
+def test_what_is_a_path_and_what_is_not(text, told):
+    assert str(location(text)) == told
+    assert isinstance(location(text), Remote) == told.startswith('s3')
+
+
+def test_what_a_place_lies_in():
+    place = Remote('s3://bucket') / 'a' / 'b'
+    assert [str(item) for item in place.parents] == ['s3://bucket/a', 's3://bucket']
+    assert place.name == 'b'

@@ -1,0 +1,415 @@
+"""One thing altered in an output of the bag job itself: it is caught, and by the right check."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from samples.bags import IMAGE, STRING, Entry, read_bag, write_bag
+from samples.detectors import BrightDetector
+from samples.images import Stamp, image, noise
+
+from anonymizer_node.core.config import Settings
+from anonymizer_node.formats.bags import (
+    Attachment,
+    BagReader,
+    BagWriter,
+    MetadataRecord,
+    qos_profile,
+)
+from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
+from anonymizer_node.offline.output import Output
+from anonymizer_node.proof.bag_laws import BagLaws
+from anonymizer_node.proof.record import FrameRecord, read_record
+from anonymizer_node.proof.report import Section, write_page
+from anonymizer_node.proof.sealed import check_models, check_seal
+from anonymizer_node.proof.verdict import Verdict
+from anonymizer_node.proof.verify import verify_bag
+
+SECOND = 1_000_000_000
+FRONT, LOG = '/front', '/log'
+METHODS = ('blackout', 'pixelate', 'blur')
+WIDTH, HEIGHT = 96, 64
+SMALL = Attachment('photo.jpg', 'image/jpeg', 3, 4, b'\xff\xd8\xff anything')
+
+
+def scene(index):
+    pixels = noise(HEIGHT, WIDTH, seed=index, low=1) // 2
+    if index % 2:
+        pixels[8:56, 20:68] |= 0xC8
+    return pixels
+
+
+@dataclass
+class Pair:
+    """A bag and what was made of it.
+
+    Attributes:
+        source: The bag.
+        target: The output, to be altered.
+        seal: As it was told.
+    """
+
+    source: Path
+    target: Path
+    seal: str
+
+    def rewrite(self, change, topic=lambda item: item, **about):
+        """Write the output anew from its messages as `change` makes them, its record beside."""
+        with BagReader(self.target) as reader:
+            topics = [topic(item) for item in reader.topics]
+            keys = {item.key: index for index, item in enumerate(reader.topics)}
+            messages = [
+                (keys[message.topic.key], message.time_ns, bytes(message.data))
+                for message in reader.messages()
+            ]
+        done = self.target.with_name('rewritten')
+        with BagWriter(done, **about) as writer:
+            written = [writer.add_like(item) for item in topics]
+            for index, time_ns, data in change(messages):
+                writer.write(written[index], time_ns, data)
+            for name in (REPORT_NAME, REGIONS_NAME):
+                shutil.copy(self.target / name, writer.folder / name)
+        shutil.rmtree(self.target)
+        done.rename(self.target)
+
+    def failed(self, **arguments):
+        """What could not be shown."""
+        return set(verify_bag(self.source, self.target, **arguments).failed())
+
+    def edit_report(self, change):
+        """Alter anonymization.json."""
+        path = self.target / REPORT_NAME
+        values = json.loads(path.read_text())
+        change(values)
+        path.write_text(json.dumps(values))
+
+    def edit_lines(self, change):
+        """Alter regions.jsonl."""
+        path = self.target / REGIONS_NAME
+        lines = [json.loads(text) for text in path.read_text().splitlines()]
+        change(lines)
+        path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def make(folder, method='blackout', **about):
+    entries = []
+    for index in range(6):
+        at = Stamp(100 + index, 5)
+        entries.append(Entry(FRONT, IMAGE, image(scene(index), stamp=at), index * SECOND))
+        entries.append(Entry(LOG, STRING, f'line {index}', index * SECOND + 7))
+    write_bag(folder / 'in', entries)
+    settings = Settings(padding=0.0, hold_seconds=0.0, method=method)
+    report = anonymize_bag(folder / 'in', folder / 'out', settings, [BrightDetector()], **about)
+    return Pair(folder / 'in', folder / 'out', report.seal)
+
+
+@pytest.fixture(params=METHODS)
+def each(request, tmp_path):
+    return make(tmp_path, request.param)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return make(tmp_path)
+
+
+def nth(messages, number, topic=0):
+    """Index of a topic's message among all."""
+    return [index for index, (found, _, _) in enumerate(messages) if found == topic][number]
+
+
+def test_nothing_altered_passes_rewritten_or_not(each):
+    assert each.failed() == set()
+    assert each.failed(seal=each.seal) == set()
+    each.rewrite(lambda messages: messages)
+    assert each.failed(seal=each.seal) == set()
+
+
+def test_a_raw_frame_put_back(each):
+    raw = read_bag(each.source)[FRONT][1][1]
+
+    def change(messages):
+        messages[nth(messages, 1)] = (0, SECOND, raw)
+        return messages
+
+    each.rewrite(change)
+    assert {'nothing-raw', 'obscured'} <= each.failed()
+
+
+@pytest.mark.parametrize('topic', [0, 1], ids=['image', 'other'])
+def test_a_message_lost(pair, topic):
+    def change(messages):
+        del messages[nth(messages, 2, topic)]
+        return messages
+
+    pair.rewrite(change)
+    assert pair.failed() == {('images-complete', 'other-messages')[topic]}
+
+
+@pytest.mark.parametrize('topic', [0, 1], ids=['image', 'other'])
+@pytest.mark.parametrize('later_ns', [0, 5])
+def test_a_message_doubled(pair, topic, later_ns):
+    def change(messages):
+        index = nth(messages, 2, topic)
+        found, time_ns, data = messages[index]
+        messages.insert(index + 1, (found, time_ns + later_ns, data))
+        return messages
+
+    pair.rewrite(change)
+    assert pair.failed() == {('images-complete', 'other-messages')[topic]}
+
+
+def with_byte(data, x, y, change):
+    """An image message in which a sample is another one; its pixels are at its end."""
+    done = bytearray(data)
+    place = len(data) - 3 * WIDTH * HEIGHT + 3 * (y * WIDTH + x)
+    done[place] = change(done[place])
+    return bytes(done)
+
+
+def test_one_pixel_changed_outside(each):
+    def change(messages):
+        index = nth(messages, 3)
+        found, time_ns, data = messages[index]
+        messages[index] = (found, time_ns, with_byte(data, 2, 2, lambda value: value ^ 1))
+        return messages
+
+    each.rewrite(change)
+    assert each.failed() == {'outside-identical'}
+
+
+@pytest.mark.parametrize(('x', 'y'), [(20, 8), (44, 32), (67, 55)])
+def test_one_pixel_changed_inside(each, x, y):
+    def change(messages):
+        index = nth(messages, 3)
+        found, time_ns, data = messages[index]
+        messages[index] = (found, time_ns, with_byte(data, x, y, lambda value: (value + 90) % 256))
+        return messages
+
+    each.rewrite(change)
+    assert each.failed() == {'obscured'}
+
+
+@pytest.mark.parametrize('number', [2, 3], ids=['without people', 'with people'])
+def test_the_stamp_of_a_header_changed(pair, number):
+    def change(messages):
+        index = nth(messages, number)
+        found, time_ns, data = messages[index]
+        done = bytearray(data)
+        assert int.from_bytes(done[8:12], 'little') == 5
+        done[8] ^= 1
+        messages[index] = (found, time_ns, bytes(done))
+        return messages
+
+    pair.rewrite(change)
+    assert 'image-attributes' in pair.failed()
+
+
+def test_two_frames_swapped(pair):
+    def change(messages):
+        one, other = nth(messages, 1), nth(messages, 3)
+        first, second = messages[one], messages[other]
+        messages[one], messages[other] = (0, first[1], second[2]), (0, second[1], first[2])
+        return messages
+
+    pair.rewrite(change)
+    assert {'image-attributes', 'outside-identical'} <= pair.failed()
+
+
+def test_a_topic_renamed(pair):
+    pair.rewrite(list, topic=lambda item: item._replace(name=item.name.replace('log', 'logs')))
+    assert {'topics-kept', 'left-out-named'} <= pair.failed()
+
+
+def test_the_qos_of_a_topic_changed(pair):
+    other = (qos_profile(reliable=True, depth=99),)
+    pair.rewrite(list, topic=lambda item: item._replace(qos=other) if item.name == LOG else item)
+    assert pair.failed() == {'topics-kept'}
+
+
+EDITED_LINES = {
+    'a region smaller': lambda lines: lines[1]['regions'][0].__setitem__(0, 30),
+    'a region less': lambda lines: lines[1].update(regions=[], status='untouched'),
+    'a line less': lambda lines: lines.pop(0),
+    'two lines swapped': lambda lines: lines.reverse(),
+    'a cause': lambda lines: lines[0].update(cause='as I like it'),
+    'a score': lambda lines: lines[1].update(least_score=0.99),
+    'encoded anew': lambda lines: lines[1].update(note='encoded anew'),
+}
+
+
+@pytest.mark.parametrize('what', EDITED_LINES)
+def test_regions_edited(pair, what):
+    pair.edit_lines(EDITED_LINES[what])
+    assert 'record-sealed' in pair.failed()
+
+
+EDITED_REPORTS = {
+    'a count': lambda values: values['topics'][FRONT].update(anonymized=4),
+    'a setting': lambda values: values['settings'].update(score_threshold=0.9),
+    'a model': lambda values: values['models'][0].update(sha256='00' * 32),
+    'the digest of the regions': lambda values: values['digests'].update({REGIONS_NAME: '00'}),
+    'its own digest': lambda values: values['digests'].update({REPORT_NAME: '00'}),
+    'no digest': lambda values: values.pop('digests'),
+    'no digest of the regions': lambda values: values['digests'].pop(REGIONS_NAME),
+    'a word more': lambda values: values.update(more='words'),
+    'the source': lambda values: values.update(source='another'),
+}
+
+
+@pytest.mark.parametrize('what', EDITED_REPORTS)
+def test_report_edited(pair, what):
+    pair.edit_report(EDITED_REPORTS[what])
+    assert 'record-sealed' in pair.failed()
+
+
+def test_a_forger_who_seals_anew_is_told_by_a_seal_that_was_kept(pair):
+    """Somebody is put back, and both files say that nobody was in the frame."""
+    raw = read_bag(pair.source)[FRONT][1][1]
+
+    def change(messages):
+        messages[nth(messages, 1)] = (0, SECOND, raw)
+        return messages
+
+    pair.rewrite(change)
+    pair.edit_lines(lambda lines: lines[1].update(regions=[], status='untouched'))
+
+    def seal(values):
+        values['topics'][FRONT].update(anonymized=2, untouched=4)
+        digest = hashlib.sha256((pair.target / REGIONS_NAME).read_bytes()).hexdigest()
+        values['digests'] = {REGIONS_NAME: digest}
+        text = json.dumps(values, sort_keys=True, separators=(',', ':'))
+        values['digests'][REPORT_NAME] = hashlib.sha256(text.encode()).hexdigest()
+
+    pair.edit_report(seal)
+    assert pair.failed() == set(), 'to the two bags alone it is as if nobody had been found'
+    assert pair.failed(seal=pair.seal) == {'record-sealed'}
+
+
+def attached(folder, files, **about):
+    """A pair of which the input has attachments."""
+    make(folder)
+    shutil.rmtree(folder / 'out')
+    with BagReader(folder / 'in') as reader, BagWriter(folder / 'with') as writer:
+        topics = {item.key: writer.add_like(item) for item in reader.topics}
+        for message in reader.messages():
+            writer.write(topics[message.topic.key], message.time_ns, bytes(message.data))
+        for attachment in files:
+            writer.add_attachment(attachment)
+        writer.add_record(MetadataRecord('site', (('hall', '7'),)))
+    settings = Settings(padding=0.0, hold_seconds=0.0)
+    report = anonymize_bag(
+        folder / 'with', folder / 'out', settings, [BrightDetector()], output=Output(**about)
+    )
+    return Pair(folder / 'with', folder / 'out', report.seal)
+
+
+def test_attachments_that_their_owner_vouched_for(tmp_path):
+    pair = attached(tmp_path, [SMALL], attachments='copy')
+    verdict = verify_bag(pair.source, pair.target)
+    assert verdict.passed, verdict.failed()
+    assert "'photo.jpg'" in verdict.check('attached').detail
+    assert verdict.check('attached').checked == 2
+    pair.edit_report(lambda values: values.update(attachments=''))
+    assert 'attached' in pair.failed()
+
+
+@pytest.mark.parametrize('attachments', ['', 'drop'])
+def test_attachments_that_were_left_out(tmp_path, attachments):
+    pair = attached(tmp_path, [SMALL], attachments=attachments)
+    assert pair.failed() == set()
+
+
+def add_to(pair, attachment=None, words=None):
+    with BagReader(pair.target) as reader, BagWriter(pair.target.with_name('more')) as writer:
+        topics = {item.key: writer.add_like(item) for item in reader.topics}
+        for message in reader.messages():
+            writer.write(topics[message.topic.key], message.time_ns, bytes(message.data))
+        for name in (REPORT_NAME, REGIONS_NAME):
+            shutil.copy(pair.target / name, writer.folder / name)
+        if attachment is not None:
+            writer.add_attachment(attachment)
+        if words is not None:
+            writer.add_record(words)
+    pair.target = pair.target.with_name('more')
+
+
+def test_an_attachment_added(pair):
+    add_to(pair, attachment=SMALL)
+    assert pair.failed() == {'attached'}
+
+
+def test_an_attachment_with_other_bytes_under_the_same_name(tmp_path):
+    pair = attached(tmp_path, [SMALL], attachments='copy')
+    add_to(pair, attachment=SMALL._replace(data=b'\xff\xd8\xff another'))
+    assert pair.failed() == {'attached'}
+
+
+def test_words_added(pair):
+    add_to(pair, words=MetadataRecord('site', (('hall', '7'),)))
+    assert pair.failed() == {'attached'}
+
+
+@pytest.mark.parametrize('name', ['raw.mcap', 'notes/photo.png', '.hidden'])
+def test_a_file_added(pair, name):
+    path = pair.target / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b'anything')
+    assert pair.failed() == {'no-other-files'}
+
+
+def test_a_link_added(pair):
+    (pair.target / 'in').symlink_to(pair.source)
+    assert pair.failed() == {'no-other-files'}
+
+
+def test_a_known_model_s_name_on_another_file(twins):
+    twins.summary['models'][0]['sha256'] = '0' * 64
+    verdict = twins.verdict()
+    assert verdict.failed() == ['models-known']
+    twins.summary['settings']['model'] = ['/site/person_nanodet_int8.onnx']
+    twins.folder = twins.folder / 'own'
+    twins.folder.mkdir()
+    verdict = twins.verdict()
+    assert verdict.passed
+    assert 'Not among those of models.yaml' in verdict.check('models-known').detail
+
+
+def places_in(value, path=()):
+    """Every place in a JSON document."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if isinstance(item, (dict, list)) and item:
+            yield from places_in(item, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def test_whatever_stands_in_the_report_it_is_no_reason_to_stumble(pair, tmp_path):
+    text = (pair.target / REPORT_NAME).read_text()
+    for path in places_in(json.loads(text)):
+        for other in (None, 5, {'a': [1]}):
+            values = json.loads(text)
+            at = values
+            for key in path[:-1]:
+                at = at[key]
+            if at[path[-1]] == other:
+                continue
+            at[path[-1]] = other
+            (pair.target / REPORT_NAME).write_text(json.dumps(values))
+            record = read_record(pair.target)
+            assert not check_seal(record).passed
+            check_models(record)
+            record.reencoded(FrameRecord(FRONT, 0, 0, 'anonymized', ()))
+            with BagReader(pair.source) as source, BagReader(pair.target) as target:
+                laws = BagLaws(source, target, record)
+                verdict = Verdict('in', 'out', '', tuple(laws.run()), laws.topics, record.summary)
+            assert 'record-sealed' in verdict.failed()
+            write_page(tmp_path / 'page.html', [Section('One', verdict)])
