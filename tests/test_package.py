@@ -35,6 +35,42 @@ def test_the_package_is_of_a_kind_that_colcon_knows():
     assert (PACKAGE / 'resource/anonymizer_node').is_file()
 
 
+def test_the_manifest_is_valid_and_the_changelog_readable_by_ros_own_tools():
+    package = pytest.importorskip('catkin_pkg.package', reason='needs catkin_pkg')
+    changelog = pytest.importorskip('catkin_pkg.changelog', reason='needs docutils')
+    told = package.parse_package(str(PACKAGE))
+    warnings: list[str] = []
+    told.validate(warnings=warnings)
+    assert not warnings
+    assert told.package_format == 3
+    read = changelog.get_changelog_from_path(str(PACKAGE), 'anonymizer_node')
+    newest = next((version for version, *_ in read.foreach_version()), None)
+    forthcoming = 'Forthcoming' in (PACKAGE / 'CHANGELOG.rst').read_text(encoding='utf-8')
+    assert forthcoming or newest == told.version
+
+
+ROSDEP_PYTHON = {
+    'Jinja2': 'python3-jinja2',
+    'PyYAML': 'python3-yaml',
+    'numpy': 'python3-numpy',
+    'opencv-python-headless': 'python3-opencv',
+    'rich': 'python3-rich',
+}
+"""Keys as rosdep knows them for Ubuntu 22.04 and 24.04."""
+PIP_ONLY = {'mcap', 'onnxruntime', 'rosbags', 'zstandard'}
+"""rosdep has them from pip only, without a word on NumPy, and Jetsons want another onnxruntime."""
+
+
+def test_every_python_dependency_is_a_rosdep_key_or_known_to_be_from_pip():
+    told = ElementTree.parse(PACKAGE / 'package.xml').getroot()
+    declared = {item.text for item in told.iter('exec_depend')}
+    listed = re.search(r'install_requires=\[(.*?)\]', (PACKAGE / 'setup.py').read_text(), re.DOTALL)
+    names = set(re.findall(r"'([A-Za-z0-9-]+)", listed[1]))
+    assert {'numpy', 'rosbags'} <= names
+    assert {ROSDEP_PYTHON[name] for name in names - PIP_ONLY} <= declared
+    assert 'libturbojpeg' in declared
+
+
 def test_the_executables_are_those_of_the_design():
     points = {
         point.name: point.value
@@ -187,7 +223,13 @@ def test_the_top_level_is_the_one_that_was_agreed():
     assert TOP - {'docker', 'README.md'} <= {item.name for item in REPOSITORY.iterdir()}
 
 
+def test_old_pips_put_the_executables_on_the_path_too():
+    # Without a build system pip 22 and 23 install by setup.cfg, which is there for colcon.
+    text = (PACKAGE / 'pyproject.toml').read_text(encoding='utf-8')
+    assert 'build-backend = "setuptools.build_meta"' in text
+
+
 def test_setup_ships_every_file_that_is_looked_for():
     setup = (PACKAGE / 'setup.py').read_text()
-    for pattern in ("'*.launch.py'", "'*.onnx'", "'models.yaml'", "'*.yaml'", "'*.xml'"):
+    for pattern in ("'*.launch.py'", "'*.onnx'", "'models.yaml'", "shipped_tree('config')"):
         assert pattern in setup

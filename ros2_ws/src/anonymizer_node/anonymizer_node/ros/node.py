@@ -226,6 +226,11 @@ class AnonymizerNode(LifecycleNode):
         self._about = ()
         self._passed_over = ()
 
+    @property
+    def hung(self) -> str:
+        """A sentence while a frame hangs, otherwise ''."""
+        return self._watchdog.verdict
+
     def silence(self) -> bool:
         """Publish no image any more. Whether the worker has ended, or hangs in the detector."""
         for camera in self._cameras:
