@@ -138,7 +138,8 @@ def test_latched_image_is_received_once_and_kept_for_who_comes_later(world, orde
     probe.spin_for(TWICE_S)
     assert len(late) == 1
     assert [key(message) for message in heard] == [key(image)] * len(heard)
-    assert len(heard) <= 1
+    # Published again when it is kept: who listened before may find the new publisher in time.
+    assert len(heard) <= 2
     assert probe.next_health(RAW).values['received'] == '1'
 
     # A publisher that keeps nothing is heard too, and the output stays what it was.

@@ -78,7 +78,8 @@ class Outlet:
         """Become durable, should the input be found to be so; never less than it was.
 
         What was published before its publisher was found is kept then: it went out at once, and
-        comes once only. Those who hear it already know no publisher yet to hear it from again.
+        comes once only. Those who heard it mostly haven't found the new publisher yet when it goes
+        out from there; who has gets it twice.
 
         Args:
             durable: Whether the input's publishers keep messages for who comes later.
