@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from samples.bags import STRING, digest
 from samples.recordings import cdr, split_bag
+from samples.runs import at_work
 
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter
@@ -22,14 +23,6 @@ from anonymizer_node.formats.rosbag.staging import (
 )
 
 SPAWN = multiprocessing.get_context('spawn')
-
-
-def at_work(parent, said):
-    """Make a folder, say so, and wait to be killed."""
-    made = Staging(parent, 'bag')
-    (made.folder / 'raw.mcap').write_bytes(b'raw')
-    said.send(str(made.folder))
-    said.recv()
 
 
 @pytest.fixture
