@@ -57,7 +57,7 @@ ROSDEP_PYTHON = {
     'rich': 'python3-rich',
 }
 """Keys as rosdep knows them for Ubuntu 22.04 and 24.04."""
-PIP_ONLY = {'mcap', 'onnxruntime', 'rosbags', 'zstandard'}
+PIP_ONLY = {'lz4', 'mcap', 'onnxruntime', 'rosbags', 'zstandard'}
 """rosdep has them from pip only, without a word on NumPy, and Jetsons want another onnxruntime."""
 
 
