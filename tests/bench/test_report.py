@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 
 import bench_live
 import bench_markdown
@@ -308,7 +309,18 @@ def test_where_the_node_cannot_run_it_is_named(monkeypatch):
     assert report.on_air(print) == []
 
 
-def test_a_bench_that_fails_is_quoted(monkeypatch):
+@pytest.mark.parametrize('absent', ['deface', 'onnx', 'skimage.draw'])
+def test_a_peer_that_is_not_installed_is_named(absent, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith('deface')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+    why = bench_peers.deface(1)
+    assert isinstance(why, str)
+    assert 'pip install deface' in why
+    assert absent in why
+
+
+def test_a_bench_that_fails_is_quoted():
     with pytest.raises(SystemExit, match=r'(?s)age\.py --no-such ended with 2.*unrecognized'):
         bench_live._told('age.py', '--no-such')
 
