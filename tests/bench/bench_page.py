@@ -42,6 +42,7 @@ def page(result: dict[str, Any]) -> str:
         headline=headline(rows),
         kept=all(item.kept for item in promised),
         promised=promised,
+        compared=sum(map(len, by_peer(rows).values())),
         slower=slower(rows),
         summary=made[0],
         tables=made[1:],
@@ -68,7 +69,7 @@ def _short(other: str) -> str:
     """Whom a headline names: not each of their ways."""
     if other.startswith(BMW):
         return f'{BMW} obscuring'
-    return other.partition(' --')[0]
+    return other.partition(',')[0]
 
 
 def _listed(names: list[str]) -> str:

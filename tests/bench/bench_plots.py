@@ -80,7 +80,7 @@ def _lines(label: str, x: Sequence[float], unit: str, lines: dict[str, list[floa
         axes.set_xlabel(label)
         axes.set_ylabel(unit)
         axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * max(value for y in lines.values() for value in y))
         axes.grid(alpha=0.15, color=INK)
         if len(lines) > 1:
             axes.legend(loc='best')

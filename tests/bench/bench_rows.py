@@ -54,6 +54,11 @@ class Row:
         """What names the row in a reference."""
         return f'{self.group}: {self.what}: {self.ours} / {self.other}'
 
+    @property
+    def behind(self) -> bool:
+        """Whether the other is faster, in the two digits that are told."""
+        return round(self.ratio, 2) < 1
+
     @classmethod
     def of(cls, group: str, what: str, ours: str, other: str, taken: Mapping[str, Taken]) -> Row:
         """Two cases of one run."""
@@ -97,13 +102,13 @@ def bounds(rows: Iterable[Row]) -> list[Bound]:
 
 def slower(rows: Iterable[Row]) -> list[Row]:
     """Those in which somebody else is faster, the worst first; limits are not somebody."""
-    found = (row for row in rows if row.group != LIMIT and row.ratio < 1)
+    found = (row for row in rows if row.group != LIMIT and row.behind)
     return sorted(found, key=lambda row: row.ratio)
 
 
 def above_the_limit(rows: Iterable[Row]) -> list[Row]:
     """Those in which we take longer than what can't be beaten, the worst first."""
-    found = (row for row in rows if row.group == LIMIT and row.ratio < 1)
+    found = (row for row in rows if row.group == LIMIT and row.behind)
     return sorted(found, key=lambda row: row.ratio)
 
 

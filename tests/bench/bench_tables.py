@@ -75,7 +75,7 @@ def summary(rows: Sequence[Row]) -> Table:
     """One line for each peer."""
     lines = []
     for other, found in by_peer(rows).items():
-        lost = [row for row in found if row.ratio < 1]
+        lost = [row for row in found if row.behind]
         ratios = sorted(row.ratio for row in found)
         lines.append(
             Line(
@@ -105,8 +105,8 @@ def _peers(rows: Iterable[Row]) -> Table:
         'Whole frames',
         'From frame to frame, in the processor time of one thread. `fast` looks once at 512 px, as '
         'the plain pipeline does with the same detector; `balanced`, which recordings get by '
-        'default, twice. deface looks for faces only, at the full size of the frame or, with '
-        '--scale, at 640 px. The plain pipeline holds nobody over time and checks nothing.',
+        'default, twice. deface looks for faces only, at the full size of the frame or scaled to '
+        'a width of 640 px. The plain pipeline holds nobody over time and checks nothing.',
         ('frame', 'ours', 'other', 'ours, ms', 'other, ms', 'times as fast'),
         3,
         _compared(row for row in rows if row.group == 'peers'),
@@ -141,7 +141,7 @@ def _compared(rows: Iterable[Row]) -> tuple[Line, ...]:
     return tuple(
         Line(
             (row.what, row.ours, row.other, _ms(row.ours_ms), _ms(row.other_ms), times(row)),
-            row.ratio < 1,
+            row.behind,
             row.ratio,
         )
         for row in rows
@@ -260,16 +260,23 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> list[Table]:
             'Raw frames of 1280x720 as the node looks at them, one thread. There are more regions '
             'than people: what is found twice is obscured twice, and so is what is nobody.',
             ('people', 'regions', *frame),
-            0,
+            1,
             tuple(
-                Line((str(item['people']), str(item['regions']), *_frame(item)))
+                Line(
+                    (
+                        _count(item['people'], 'person', 'people'),
+                        str(item['regions']),
+                        *_frame(item),
+                    )
+                )
                 for item in growth.get('people', ())
             ),
         ),
         Table(
             'pixels',
             'With more pixels',
-            'Raw frames with one person as the node looks at them, one thread.',
+            'Raw frames with one person as the node looks at them, one thread. At 4:3 the detector '
+            'is given more rows than at 16:9.',
             ('frame', *frame),
             1,
             tuple(
@@ -282,11 +289,11 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> list[Table]:
             'With more cameras',
             'One node, raw bgr8 of 640x480 at 10 Hz each.',
             ('cameras', 'frames a second out', 'cores busy', 'age, median', 'age, 95 %', 'memory'),
-            0,
+            1,
             tuple(
                 Line(
                     (
-                        str(item['cameras']),
+                        _count(item['cameras'], 'camera', 'cameras'),
                         f'{item["frames_per_second"]:.1f}',
                         f'{item["processor_cores"]:.2f}',
                         f'{item["age_ms_median"]:.0f} ms',
@@ -303,11 +310,11 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> list[Table]:
             '`anonymize bag --thoroughness fast`, JPEGs of 640x480, all cores, by the clock; least '
             'and most of the runs in brackets.',
             ('frames', 'a frame, ms', 'peak memory'),
-            0,
+            1,
             tuple(
                 Line(
                     (
-                        str(item['frames']),
+                        _count(item['frames'], 'frame', 'frames'),
                         _spread(item['ms_a_frame']),
                         f'{item["peak_mib"]:.0f} MiB',
                     )
@@ -330,6 +337,10 @@ def _frame(item: dict[str, Any]) -> tuple[str, str, str]:
 def _spread(values: Sequence[float]) -> str:
     middle, low, high = values
     return f'{_ms(middle)} ({_ms(low)} to {_ms(high)})'
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f'{number} {one if number == 1 else more}'
 
 
 def _ms(value: float) -> str:

@@ -47,6 +47,7 @@ def test_a_ratio_is_that_of_rounds_and_not_of_medians():
     assert slower([found]) == []
     worse = row('b', [4, 4, 4], [1, 2, 3])
     assert slower([row('c', [4, 4, 4], [3, 3, 3]), found, worse])[0] is worse
+    assert slower([row('d', [1], [0.996])]) == [], 'nobody is slower by 1.00'
 
 
 def test_a_limit_is_nobody_who_is_faster():
@@ -208,7 +209,7 @@ def result(rows=None):
         'load_at_begin': 0.0,
         'seconds': 600,
         'rows': [item.as_dict() for item in rows],
-        'missing': [{'other': 'deface --scale', 'why': 'pip install deface'}],
+        'missing': [{'other': 'deface, scaled', 'why': 'pip install deface'}],
         'growth': {
             'people': frames,
             'pixels': frames,
