@@ -100,4 +100,4 @@ def _told(script: str, *flags: str) -> dict[str, Any]:
     if done.returncode or begin < 0:
         last = '\n'.join((done.stdout + done.stderr).splitlines()[-15:])
         raise SystemExit(f'{script} {" ".join(flags)} ended with {done.returncode}:\n{last}')
-    return dict(json.loads(done.stdout[begin:]))
+    return dict(json.JSONDecoder().raw_decode(done.stdout, begin)[0])  # Logs may follow.

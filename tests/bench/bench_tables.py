@@ -285,6 +285,18 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> list[Table]:
             ),
         ),
         Table(
+            'looks',
+            'With harder looks',
+            'Raw frames of 640x480 with one person, one thread, by `thoroughness` and '
+            '`input_size`.',
+            ('looks', *frame),
+            1,
+            tuple(
+                Line((f'`{item["thoroughness"]}`, {item["input_size"]} px', *_frame(item)))
+                for item in growth.get('looks', ())
+            ),
+        ),
+        Table(
             'cameras',
             'With more cameras',
             'One node, raw bgr8 of 640x480 at 10 Hz each.',

@@ -61,10 +61,11 @@ def measured(short: bool) -> Iterator[Row | Missing]:
 
 
 def grown(told: Callable[[str], None]) -> dict[str, list[dict[str, Any]]]:
-    """What more people, pixels, frames and cameras cost, with the memory."""
+    """What more people, pixels, looks, frames and cameras cost, with the memory."""
     steps: dict[str, Callable[[], list[dict[str, Any]]]] = {
         'people': lambda: bench_growth.by_people(20),
         'pixels': lambda: bench_growth.by_pixels(20),
+        'looks': lambda: bench_growth.by_looks(20),
         'frames': lambda: bench_recordings.by_length(3),
         'cameras': lambda: bench_live.by_cameras(12),
     }
