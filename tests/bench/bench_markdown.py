@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench_form import Table, times
 from bench_rows import LIMIT, Row, slower
-from bench_tables import Table, tables, times
+from bench_tables import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / 'README.md', ROOT / 'docs' / 'speed.md')

@@ -8,10 +8,11 @@ from typing import Any
 
 import jinja2
 import markupsafe
+from bench_form import times
 from bench_peers import BMW
 from bench_plots import plots
 from bench_rows import Row, bounds, by_peer, slower
-from bench_tables import tables, times
+from bench_tables import tables
 
 from anonymizer_node.proof.report import TEMPLATES
 

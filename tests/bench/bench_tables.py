@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from bench_form import Line, Table, in_ms, short, times
+from bench_growth_tables import growth, node
 from bench_peers import BMW
 from bench_rows import LIMIT, Row, bounds, by_peer
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a table.
-
-    Attributes:
-        cells: One for each column.
-        slower: Somebody else is faster, or a bound isn't kept.
-        times: What a bar shows; 1 is where nobody is faster. None: no bar.
-    """
-
-    cells: tuple[str, ...]
-    slower: bool = False
-    times: float | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        name: In the documents.
-        title: Above it.
-        note: What a reader has to know, one paragraph.
-        head: Names of the columns.
-        words: How many columns, from the left, hold words; the others hold numbers.
-        lines: What is in it.
-    """
-
-    name: str
-    title: str
-    note: str
-    head: tuple[str, ...]
-    words: int
-    lines: tuple[Line, ...]
-
 
 PUBLISHED = {'size': '1024x768', 'inference': 160, 'obscuring': 90, 'whole': 250}
 """BMW-Anonymization-API's README: object detection, OpenVINO, INT8; milliseconds."""
@@ -61,14 +25,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
         _recordings(rows),
         _limit(rows),
         node(result),
-        *_growth(result['growth']),
+        *growth(result['growth']),
     ]
     return [table for table in made if table.lines]
-
-
-def times(row: Row) -> str:
-    """A ratio with its spread."""
-    return f'{_short(row.ratio)} ({_short(row.spread[0])} to {_short(row.spread[1])})'
 
 
 def summary(rows: Sequence[Row]) -> Table:
@@ -82,8 +41,8 @@ def summary(rows: Sequence[Row]) -> Table:
                 (
                     other,
                     f'{len(lost)} of {len(found)}',
-                    _short(ratios[0]),
-                    _short(ratios[-1]),
+                    short(ratios[0]),
+                    short(ratios[-1]),
                 ),
                 slower=bool(lost),
             )
@@ -140,7 +99,7 @@ def _recordings(rows: Iterable[Row]) -> Table:
 def _compared(rows: Iterable[Row]) -> tuple[Line, ...]:
     return tuple(
         Line(
-            (row.what, row.ours, row.other, _ms(row.ours_ms), _ms(row.other_ms), times(row)),
+            (row.what, row.ours, row.other, in_ms(row.ours_ms), in_ms(row.other_ms), times(row)),
             row.behind,
             row.ratio,
         )
@@ -160,9 +119,9 @@ def _limit(rows: Sequence[Row]) -> Table:
             row.what,
             row.ours,
             row.other,
-            _ms(row.ours_ms),
-            _ms(row.other_ms),
-            f'{_short(share)} ({_short(low)} to {_short(high)})',
+            in_ms(row.ours_ms),
+            in_ms(row.other_ms),
+            f'{short(share)} ({short(low)} to {short(high)})',
             '' if bound is None else f'{bound.most:g}{"" if bound.kept else ", not kept"}',
         )
         lines.append(Line(cells, bound is not None and not bound.kept))
@@ -187,8 +146,8 @@ def published(rows: Sequence[Row]) -> Table:
     frames = {row.ours: row for row in rows if row.what == f'JPEG frame {size}'}
     lines = []
     if alone and frames:
-        theirs = ', '.join(f'{_ms(row.other_ms)} {row.ours}' for row in alone)
-        ours = ', '.join(f'{_ms(row.ours_ms)} {row.ours}' for row in alone)
+        theirs = ', '.join(f'{in_ms(row.other_ms)} {row.ours}' for row in alone)
+        ours = ', '.join(f'{in_ms(row.ours_ms)} {row.ours}' for row in alone)
         lines = [
             Line(
                 (
@@ -208,7 +167,7 @@ def published(rows: Sequence[Row]) -> Table:
                         'this one, a thread',
                         '',
                         '',
-                        _ms(row.ours_ms),
+                        in_ms(row.ours_ms),
                     )
                 )
                 for look, row in frames.items()
@@ -225,140 +184,3 @@ def published(rows: Sequence[Row]) -> Table:
         2,
         tuple(lines),
     )
-
-
-def node(result: dict[str, Any]) -> Table:
-    """The node at camera rate."""
-    long = [item for item in result['growth'].get('cameras', ()) if item['seconds'] > 60]
-    lines = []
-    for item in sorted([*result['node'], *long], key=lambda item: item['cameras']):
-        count = '' if item['cameras'] == 1 else f'{item["cameras"]} of '
-        cells = (
-            f'{count}{item["width"]}x{item["height"]} at {item["rate_hz"]:g} Hz, '
-            f'{item["seconds"]:g} s',
-            f'{item["frames_per_second"]:.1f}',
-            f'{item["age_ms_median"]:.0f} ms',
-            f'{item["age_ms_p95"]:.0f} ms',
-        )
-        lines.append(Line(cells))
-    return Table(
-        'node',
-        'The node, live',
-        'Raw bgr8 over real DDS, two hops included; cameras, node and receivers share the machine.',
-        ('cameras', 'frames a second out', 'age, median', 'age, 95 %'),
-        1,
-        tuple(lines),
-    )
-
-
-def _growth(growth: dict[str, list[dict[str, Any]]]) -> list[Table]:
-    frame = ('a frame, ms', 'but for inference', 'peak memory')
-    return [
-        Table(
-            'people',
-            'With more people',
-            'Raw frames of 1280x720 as the node looks at them, one thread. There are more regions '
-            'than people: what is found twice is obscured twice, and so is what is nobody.',
-            ('people', 'regions', *frame),
-            1,
-            tuple(
-                Line(
-                    (
-                        _count(item['people'], 'person', 'people'),
-                        str(item['regions']),
-                        *_frame(item),
-                    )
-                )
-                for item in growth.get('people', ())
-            ),
-        ),
-        Table(
-            'pixels',
-            'With more pixels',
-            'Raw frames with one person as the node looks at them, one thread. At 4:3 the detector '
-            'is given more rows than at 16:9.',
-            ('frame', *frame),
-            1,
-            tuple(
-                Line((f'{item["width"]}x{item["height"]}', *_frame(item)))
-                for item in growth.get('pixels', ())
-            ),
-        ),
-        Table(
-            'looks',
-            'With harder looks',
-            'Raw frames of 640x480 with one person, one thread, by `thoroughness` and '
-            '`input_size`.',
-            ('looks', *frame),
-            1,
-            tuple(
-                Line((f'`{item["thoroughness"]}`, {item["input_size"]} px', *_frame(item)))
-                for item in growth.get('looks', ())
-            ),
-        ),
-        Table(
-            'cameras',
-            'With more cameras',
-            'One node, raw bgr8 of 640x480 at 10 Hz each.',
-            ('cameras', 'frames a second out', 'cores busy', 'age, median', 'age, 95 %', 'memory'),
-            1,
-            tuple(
-                Line(
-                    (
-                        _count(item['cameras'], 'camera', 'cameras'),
-                        f'{item["frames_per_second"]:.1f}',
-                        f'{item["processor_cores"]:.2f}',
-                        f'{item["age_ms_median"]:.0f} ms',
-                        f'{item["age_ms_p95"]:.0f} ms',
-                        f'{item["rss_mb_end"]:.0f} MiB',
-                    )
-                )
-                for item in growth.get('cameras', ())
-            ),
-        ),
-        Table(
-            'frames',
-            'With longer recordings',
-            '`anonymize bag --thoroughness fast`, JPEGs of 640x480, all cores, by the clock; least '
-            'and most of the runs in brackets.',
-            ('frames', 'a frame, ms', 'peak memory'),
-            1,
-            tuple(
-                Line(
-                    (
-                        _count(item['frames'], 'frame', 'frames'),
-                        _spread(item['ms_a_frame']),
-                        f'{item["peak_mib"]:.0f} MiB',
-                    )
-                )
-                for item in growth.get('frames', ())
-            ),
-        ),
-    ]
-
-
-def _frame(item: dict[str, Any]) -> tuple[str, str, str]:
-    spent = item['ms']
-    return (
-        _spread(spent['whole']),
-        _spread(spent['all but inference']),
-        f'{item["peak_mib"]:.0f} MiB',
-    )
-
-
-def _spread(values: Sequence[float]) -> str:
-    middle, low, high = values
-    return f'{_ms(middle)} ({_ms(low)} to {_ms(high)})'
-
-
-def _count(number: int, one: str, more: str) -> str:
-    return f'{number} {one if number == 1 else more}'
-
-
-def _ms(value: float) -> str:
-    """Three digits, or all before the point."""
-    return f'{value:.2f}' if value < 10 else f'{value:.1f}' if value < 100 else f'{value:,.0f}'
-
-
-def _short(ratio: float) -> str:
-    return f'{ratio:.2f}' if ratio < 10 else f'{ratio:.1f}'
