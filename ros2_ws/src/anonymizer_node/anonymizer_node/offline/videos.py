@@ -88,8 +88,12 @@ class VideoImages:
 
 
 def is_of(record: Record, image: VideoImage, digest: str) -> bool:
-    """Whether a record was made of this very frame, which has this digest."""
-    return (record.time_ns, record.digest) == (image.stamp_ns, digest)
+    """Whether a record was made of this very frame, which has this digest, and of nothing else."""
+    return (
+        [part.label for part in record.parts] == ['']
+        and record.msgtype == VIDEO
+        and (record.time_ns, record.digest) == (image.stamp_ns, digest)
+    )
 
 
 def anonymize_video(

@@ -25,13 +25,10 @@ _USUAL_RATIO = 4
 def whole_size(path: Path) -> int:
     """Bytes of a file before it was compressed, or a guess; its own size if it isn't."""
     size = path.stat().st_size
-    with path.open('rb') as stream:
-        head = stream.read(_HEAD)
     try:
-        told = int(zstandard.frame_content_size(head))
+        return _told_size(path) or size * _USUAL_RATIO
     except zstandard.ZstdError:
         return size
-    return told if told > 0 else size * _USUAL_RATIO
 
 
 def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
@@ -62,8 +59,7 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
                     require_space(target.parent, len(block), f'{path.name}, decompressed,')
                 stream.write(block)
                 done += len(block)
-        told = whole_size(path)
-        broken = done < told and _says_its_size(path)
+        broken = done < _told_size(path)
     except zstandard.ZstdError as error:
         if not may_break:
             raise InputError(f'{path.name} can not be decompressed: {error}') from error
@@ -118,10 +114,11 @@ def pack(path: Path, target: Path) -> None:
     path.unlink()
 
 
-def _says_its_size(path: Path) -> bool:
+def _told_size(path: Path) -> int:
+    """Bytes that a compressed file says it holds; 0 if it doesn't say.
+
+    Raises:
+        zstandard.ZstdError: If it isn't compressed.
+    """
     with path.open('rb') as stream:
-        head = stream.read(_HEAD)
-    try:
-        return int(zstandard.frame_content_size(head)) > 0
-    except zstandard.ZstdError:
-        return False
+        return max(0, int(zstandard.frame_content_size(stream.read(_HEAD))))
