@@ -530,6 +530,9 @@ def test_a_file_that_is_used_again_is_as_good_as_new(small):
 
 def test_the_newest_stays_however_large(small, monkeypatch):
     monkeypatch.setattr(pruning, 'MOST_KEPT_BYTES', 1)
+    alone = kept(small, 1, 9000, age_s=5)
+    pruning.prune(small, (COMPLETE, PARTIAL), alone)
+    assert alone.exists()
     finish(small)
     assert finish(small).was_complete
 
@@ -545,6 +548,7 @@ def test_what_is_no_file_of_detections_or_is_being_written_is_left_alone(small, 
     link.symlink_to(precious)
     others = kept(small, 7, 9000, age_s=5)
     others.chmod(0o666)
+    fits = kept(small, 8, 100, age_s=6)
     with Sidecar(small, {**IDENTITY, 'tool': 'slow'}) as slow:
         slow.append(record(0))
         (partial,) = small.glob(f'*{PARTIAL}')
@@ -558,4 +562,5 @@ def test_what_is_no_file_of_detections_or_is_being_written_is_left_alone(small, 
     assert link.is_symlink()
     assert precious.exists()
     assert others.exists()
+    assert fits.exists(), 'of it all only what may go counts'
     assert finish(small, {**IDENTITY, 'tool': 'slow'}).was_complete

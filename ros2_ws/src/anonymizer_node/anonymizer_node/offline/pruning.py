@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from anonymizer_node.offline.private import locked, open_private
+from anonymizer_node.offline.private import is_private, locked, open_private
 
 MOST_KEPT_BYTES = 5_000_000_000
 """Of all files of detections in a folder together: about a hundred hours of a camera of 30 Hz
@@ -24,8 +24,9 @@ def used(path: Path) -> None:
 def prune(folder: Path, endings: Sequence[str], newest: Path) -> None:
     """Delete the files that were used longest ago, until the rest is small enough.
 
-    What isn't a file of detections by its name, and what a run is writing, is left alone, and so is
-    the newest, however large. That a file can't be deleted is no error.
+    What isn't a file of detections by its name, or isn't this user's alone, doesn't count and is
+    left alone. What a run is writing stays, and so does the newest, however large. That a file
+    can't be deleted is no error.
 
     Args:
         folder: Of the files.
@@ -36,8 +37,8 @@ def prune(folder: Path, endings: Sequence[str], newest: Path) -> None:
     found: list[tuple[int, int, Path]] = []
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
-            if name.fullmatch(path.name) and not path.is_symlink() and path.is_file():
-                status = path.stat()
+            status = path.lstat()
+            if name.fullmatch(path.name) and is_private(status):
                 found.append((status.st_mtime_ns, status.st_size, path))
     size = sum(item[1] for item in found)
     for _, less, path in sorted(found):
