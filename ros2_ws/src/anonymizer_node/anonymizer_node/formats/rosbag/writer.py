@@ -85,6 +85,7 @@ class BagWriter(MessageTypes):
         self._topics: list[Topic] = []
         self._counts: Counter[int] = Counter()
         self._custom_data: dict[str, str] = {}
+        self._with_words = False
         self._files: list[metadata.FileSpan] = []
         self._part = 0
         self._compress = zstandard.ZstdCompressor().compress
@@ -109,6 +110,7 @@ class BagWriter(MessageTypes):
         )
         if innocent(reader.custom_data.items()):
             writer.set_custom_data(reader.custom_data)
+        writer._with_words = reader.words_are_innocent
         return writer
 
     def __enter__(self) -> BagWriter:
@@ -199,16 +201,20 @@ class BagWriter(MessageTypes):
         qos: Sequence[Qos] = (),
         definition: str = '',
         type_hash: str = '',
+        language: str = '',
+        words: Sequence[tuple[str, str]] = (),
     ) -> Topic:
         """Announce a topic; without a definition, that of the newest ROS that rosbags knows."""
         assert self._storage is not None, 'BagWriter is a context manager'
         known = msgtype in self.types.fielddefs
         if not definition and known:
-            definition = self.types.generate_msgdef(msgtype, ros_version=2)[0]
+            definition, language = self.types.generate_msgdef(msgtype, ros_version=2)[0], ''
         if not type_hash:
             type_hash = self.types.hash_rihs01(msgtype) if known else UNKNOWN_HASH
         key = len(self._topics) + 1
-        topic = Topic(name, msgtype, 0, tuple(qos), definition, type_hash, key)
+        topic = Topic(
+            name, msgtype, 0, tuple(qos), definition, type_hash, key, language, tuple(words)
+        )
         self._topics.append(topic)
         try:
             self._storage.add_topic(topic, metadata.qos_text(topic.qos, self._version))
@@ -217,9 +223,15 @@ class BagWriter(MessageTypes):
         return topic
 
     def add_like(self, topic: Topic) -> Topic:
-        """Announce a topic as it was in another bag."""
+        """Announce a topic as it was in another bag, by `like`."""
         return self.add_topic(
-            topic.name, topic.msgtype, topic.qos, topic.definition, topic.type_hash
+            topic.name,
+            topic.msgtype,
+            topic.qos,
+            topic.definition,
+            topic.type_hash,
+            topic.language,
+            topic.words if self._with_words else (),
         )
 
     def add_record(self, record: MetadataRecord) -> None:
