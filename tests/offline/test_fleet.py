@@ -318,8 +318,9 @@ def test_an_empty_folder_is_2_before_any_cluster_is_asked(tmp_path, capsys):
 
 
 def test_the_work_is_plain_data(bags, tmp_path):
-    for order in orders(bags / 'in', tmp_path / 'out'):
-        assert json.loads(json.dumps(order)) == order
+    made = orders(bags / 'in', tmp_path / 'out')
+    assert [os.path.basename(order['source']) for order in made] == list(NAMES)
+    assert json.loads(json.dumps(made)) == made
 
 
 def test_paths_mean_the_same_in_a_worker_s_folder(bags, tmp_path, monkeypatch):

@@ -276,6 +276,39 @@ def test_of_numbers_each_message_is_looked_at(tmp_path, name):
     assert 'too few numbers' in item.reason
 
 
+NUMBERS = ('Float32', 'Float64', 'Int16', 'Int32', 'Int64', 'UInt16', 'UInt32', 'UInt64')
+MARKERS = ('Control', 'Init', 'Update', '')
+USUAL = {
+    'left out': {
+        *(f'std_msgs/msg/{name}MultiArray' for name in ('Byte', 'Int8', 'UInt8')),
+        'visualization_msgs/msg/MeshFile',
+    },
+    'anonymised': {'stereo_msgs/msg/DisparityImage', *CODECS},
+    'looked at': {
+        'sensor_msgs/msg/ChannelFloat32',
+        *(f'std_msgs/msg/{name}MultiArray' for name in NUMBERS),
+        'visualization_msgs/msg/ImageMarker',
+        'visualization_msgs/msg/Marker',
+        'visualization_msgs/msg/MarkerArray',
+        *(f'visualization_msgs/msg/InteractiveMarker{name}' for name in MARKERS),
+    },
+}
+"""What isn't copied as it is, of all types that come with ROS 2."""
+
+
+def test_all_the_usual_types_but_these_are_copied_as_they_are(tmp_path):
+    with BagReader(bag(tmp_path / 'bag')) as reader:
+        names = sorted(reader.types.fielddefs)
+    items = planned(tmp_path / 'all', *((f'/t{index}', name) for index, name in enumerate(names)))
+    found = {key: set() for key in (*USUAL, 'copied')}
+    for item in items.values():
+        become = {'drop': 'left out', 'anonymize': 'anonymised'}.get(item.action, 'copied')
+        found['looked at' if item.told else become].add(item.topic.msgtype)
+    copied = found.pop('copied')
+    assert found == USUAL
+    assert len(copied) > 130
+
+
 def test_an_image_that_holds_numbers_beside_its_pixels_is_left_out(tmp_path):
     text = 'std_msgs/Header header\nstring format\nuint8[] data\nfloat32[] thumbnail\n'
     (item,) = planned(tmp_path, ('/front', COMPRESSED, text)).values()

@@ -26,6 +26,7 @@ from anonymizer_node.formats.rosbag.model import (
 )
 from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
 from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
+from anonymizer_node.formats.rosbag.staging import NoRoomError
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
@@ -95,6 +96,9 @@ class BagReader:
             self._files.find()
             self.size = sum(path.stat().st_size for path in self._files.paths)
             self._describe()
+        except NoRoomError:  # It says nothing against the recording.
+            self._close()
+            raise
         except Exception as error:  # The edge to parsers that aren't ours, and damaged files make
             # them raise nearly anything: errors of storage and decompressor, struct.error,
             # MemoryError at a length that lies.
@@ -176,6 +180,8 @@ class BagReader:
                         stored.sequence,
                         number,
                     )
+        except NoRoomError:
+            raise
         except Exception as error:  # As in __enter__; what the consumer raises doesn't come by.
             raise InputError(
                 f'{str(self.path)!r} is damaged: {type(error).__name__}: {error} '

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import sqlite3
 import struct
 from collections import Counter
@@ -31,13 +30,18 @@ from anonymizer_node.formats.rosbag.model import (
     innocent,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
-from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep, sync, sync_tree
+from anonymizer_node.formats.rosbag.staging import (
+    NO_ROOM,
+    Staging,
+    require_space,
+    sweep,
+    sync,
+    sync_tree,
+)
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
 _UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
 """The latter two of times that a storage can't hold."""
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BagWriter(MessageTypes):
@@ -156,7 +160,7 @@ class BagWriter(MessageTypes):
             if exc_type is None:
                 self._finish()
                 self._appear()
-            elif isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+            elif isinstance(exc, OSError) and exc.errno in NO_ROOM:
                 # From one of the files that belong to the bag.
                 raise self._unwritable(exc) from exc
         except _UNWRITABLE as error:

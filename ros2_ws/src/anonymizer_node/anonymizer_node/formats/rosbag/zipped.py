@@ -8,7 +8,7 @@ from pathlib import Path
 import zstandard
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.rosbag.staging import in_words, require_space
+from anonymizer_node.formats.rosbag.staging import NO_ROOM, NoRoomError, in_words, require_space
 
 MOST_MESSAGE = 1 << 28
 """A message of more bytes, decompressed, is refused: a few kilobytes can stand for gigabytes."""
@@ -44,6 +44,7 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
 
     Raises:
         InputError: If there is no room, or the file is damaged and `may_break` is false.
+        OSError: If it can't be read or written.
     """
     require_space(target.parent, whole_size(path), f'{path.name}, decompressed,')
     done = 0
@@ -60,6 +61,13 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
                 stream.write(block)
                 done += len(block)
         broken = done < _told_size(path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise NoRoomError(
+            f'{path.name} can not be decompressed in {str(target.parent)!r}: {error}; make room or '
+            'name another target.'
+        ) from error
     except zstandard.ZstdError as error:
         if not may_break:
             raise InputError(f'{path.name} can not be decompressed: {error}') from error
