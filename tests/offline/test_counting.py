@@ -355,3 +355,23 @@ def test_what_is_beside_an_image_in_a_message_is_looked_at_too(
             after = reader.decode(msgtype, message.data)
         np.testing.assert_array_equal(after.heat, beside['heat'])
         assert pixels_of(after.left)[8:24, 4:12].any() != person
+
+
+# What the proof says of it, by its own look.
+
+
+@pytest.mark.parametrize('name', [name for name in PICTURES if name.startswith(('std_', 'visu'))])
+def test_the_proof_finds_what_was_copied_without_being_asked_for(tmp_path, types, name):
+    msgtype, message = name.split(' ')[0], PICTURES[name](types)
+    source = bag(tmp_path / 'in', types, msgtype, message)
+    anonymize_bag(
+        source, tmp_path / 'out', SETTINGS.changed(topic_actions=('/x=copy',)), [BrightDetector()]
+    )
+    asked = verify_bag(source, tmp_path / 'out')
+    assert asked.check('no-picture-copied').passed, 'its owner asked for it'
+    told = tmp_path / 'out' / 'anonymization.json'
+    told.write_text(told.read_text().replace('"asked": true', '"asked": false'))
+    check = verify_bag(source, tmp_path / 'out').check('no-picture-copied')
+    small = ('Int16', 'UInt32', 'texture', 'model', 'of some colours each')
+    assert check.passed == any(word in name for word in small), 'fewer than it looks for'
+    assert check.passed or 'may be a picture' in check.failures[0].what
