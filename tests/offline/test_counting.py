@@ -25,6 +25,12 @@ TEXTS = {
     'vendor_msgs/msg/Depth': 'uint16[] depth\n',
     'vendor_msgs/msg/Bits': 'bool[] bits\n',
     'vendor_msgs/msg/Pixels': PIXEL_TEXT,
+    'vendor_msgs/msg/Heat': 'vendor_msgs/Cell[] cells\n'
+    + '=' * 80
+    + '\nMSG: vendor_msgs/Cell\nfloat32 v\n',
+    'vendor_msgs/msg/Words': 'vendor_msgs/Word[] words\n'
+    + '=' * 80
+    + '\nMSG: vendor_msgs/Word\nuint32 argb\n',
     'vendor_msgs/msg/Small': ''.join(f'uint8[64] part{index}\n' for index in range(6)),
     'vendor_msgs/msg/Pair': 'sensor_msgs/Image left\nfloat32[] heat\nstring words\n',
 }
@@ -255,6 +261,13 @@ def pixels_one_by_one(types):
     return made(types, 'vendor_msgs/msg/Pixels', px=[pixel(value, value) for value in rows])
 
 
+def one_by_one(types, whole, field, part, rows, columns):
+    """A picture of which every pixel is a message of one number."""
+    pixel = types.types[f'vendor_msgs/msg/{part}']
+    values = picture(rows, columns).tolist()
+    return made(types, f'vendor_msgs/msg/{whole}', **{field: [pixel(value) for value in values]})
+
+
 def in_parts(types):
     parts = {f'part{index}': picture(8, 8).astype(np.uint8) for index in range(6)}
     return made(types, 'vendor_msgs/msg/Small', **parts)
@@ -276,6 +289,8 @@ PICTURES = {
     'vendor_msgs/msg/Depth': of('vendor_msgs/msg/Depth', depth=picture(24, 32) * 20),
     'vendor_msgs/msg/Bits': silhouette,
     'vendor_msgs/msg/Pixels': pixels_one_by_one,
+    'vendor_msgs/msg/Heat': lambda types: one_by_one(types, 'Heat', 'cells', 'Cell', 24, 32),
+    'vendor_msgs/msg/Words': lambda types: one_by_one(types, 'Words', 'words', 'Word', 8, 8),
     'vendor_msgs/msg/Small': in_parts,
     f'{MARKER} of coloured points': cloud_of_colours,
     f'{MARKER} with a texture': textured,

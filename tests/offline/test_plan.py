@@ -73,6 +73,11 @@ INNOCENT = {
     'vendor_msgs/msg/Objects': 'vendor_msgs/Object[] objects\n'
     + '=' * 80
     + '\nMSG: vendor_msgs/Object\nfloat32 x\nfloat32 y\nfloat32 score\nint32 class_id\n',
+    'vendor_msgs/msg/Boxes': 'vendor_msgs/Box[] boxes\n'
+    + '=' * 80
+    + '\nMSG: vendor_msgs/Box\ngeometry_msgs/Pose2D center\nfloat64 size_x\nfloat64 size_y\n'
+    + '=' * 80
+    + '\nMSG: geometry_msgs/Pose2D\nfloat64 x\nfloat64 y\nfloat64 theta\n',
     'vendor_msgs/msg/Goals': (
         'vendor_msgs/Goal[] goals\n'
         + '=' * 80

@@ -39,6 +39,16 @@ COLOURS = frozenset(
 )
 """Names of the parts of a colour."""
 
+_PLACES = frozenset(
+    {
+        *('x', 'y', 'z', 'w', 'u', 'theta', 'yaw', 'angle', 'azimuth', 'elevation'),
+        *('range', 'distance', 'latitude', 'longitude', 'lat', 'lon', 'altitude'),
+        *('sec', 'secs', 'nanosec', 'nsec', 'nsecs'),
+    }
+)
+"""Names of numbers that say where or when. What has one is a thing that lies somewhere, and of its
+other numbers only small ones and colours are looked at; what has none may be a pixel."""
+
 SELDOM: Mapping[str, frozenset[str]] = {
     'visualization_msgs/msg/Marker': frozenset({'texture.data', 'mesh_file.data'}),
 }
@@ -96,6 +106,16 @@ NO_PICTURE: Mapping[str, Mapping[str, str]] = {
         'integer_array_value': 'int64',
         'double_array_value': 'float64',
     },
+    'rcl_interfaces/msg/FloatingPointRange': {
+        'from_value': 'float64',
+        'to_value': 'float64',
+        'step': 'float64',
+    },
+    'rcl_interfaces/msg/IntegerRange': {
+        'from_value': 'int64',
+        'to_value': 'int64',
+        'step': 'uint64',
+    },
     # Points of a lidar that turns no rows, as those of `offline.clouds`.
     'livox_ros_driver/msg/CustomPoint': {'reflectivity': 'uint8', 'tag': 'uint8', 'line': 'uint8'},
     'livox_ros_driver2/msg/CustomPoint': {'reflectivity': 'uint8', 'tag': 'uint8', 'line': 'uint8'},
@@ -108,8 +128,8 @@ NO_PICTURE: Mapping[str, Mapping[str, str]] = {
     'autoware_auto_perception_msgs/msg/ObjectClassification': {'label': 'uint8'},
     'autoware_perception_msgs/msg/ObjectClassification': {'label': 'uint8'},
     'diagnostic_msgs/msg/DiagnosticStatus': {'level': 'uint8'},
-    'statistics_msgs/msg/StatisticDataPoint': {'data_type': 'uint8'},
-    'sensor_msgs/msg/JoyFeedback': {'type': 'uint8', 'id': 'uint8'},
+    'statistics_msgs/msg/StatisticDataPoint': {'data_type': 'uint8', 'data': 'float64'},
+    'sensor_msgs/msg/JoyFeedback': {'type': 'uint8', 'id': 'uint8', 'intensity': 'float32'},
     'sensor_msgs/msg/PointField': {'datatype': 'uint8'},
     'sensor_msgs/msg/Image': {'is_bigendian': 'uint8'},
     'vision_msgs/msg/VisionClass': {'class_id': 'uint16'},
@@ -145,13 +165,19 @@ def suspects_among(leaves: Sequence[Leaf]) -> Suspects:
         for name in leaf.within
         if not leaf.single or leaf.base in ('string', 'wstring')
     }
+    placed = {name for leaf in leaves if _name(leaf) in _PLACES for name in leaf.within}
     numbers = [
         leaf
         for leaf in leaves
         if leaf.base in WIDTHS
         and not _known(leaf)
         and not (leaf.single and (leaf.most == 1 or leaf.within[-1] in objects))
-        and not (leaf.single and leaf.base not in _SMALL and not is_colour(leaf))
+        and not (
+            leaf.single
+            and leaf.base not in _SMALL
+            and not is_colour(leaf)
+            and leaf.within[-1] in placed
+        )
     ]
     for leaf in numbers:
         if leaf.base in _CODE and not leaf.single and _may_be_long(leaf) and not seldom(leaf):
@@ -172,7 +198,11 @@ def seldom(leaf: Leaf) -> bool:
 
 def is_colour(leaf: Leaf) -> bool:
     """Whether a field is a part of a colour, by its name."""
-    return leaf.single and leaf.path.rsplit('.', 1)[-1].lower() in COLOURS
+    return leaf.single and _name(leaf) in COLOURS
+
+
+def _name(leaf: Leaf) -> str:
+    return leaf.path.rsplit('.', 1)[-1].lower()
 
 
 def _may_be_long(leaf: Leaf) -> bool:
