@@ -85,8 +85,6 @@ DAMAGED = {
     'zero quantiser': patched(GOOD, position_of(GOOD, 0xDB) + 9, b'\0'),
     'short quantisation': with_segments(GOOD, segment(0xDB, b'\0' + b'\1' * 63)),
     'quantisation of 4 bytes': with_segments(GOOD, segment(0xDB, b'\x20' + b'\1' * 64)),
-    'another picture behind': GOOD + GOOD,
-    'another picture behind zeros': GOOD + bytes(999) + GOOD,
     'a scan twice': GOOD[:-2] + GOOD[SOS:],
     'a progressive scan missing': PROGRESSIVE[: scans_of(PROGRESSIVE)[-1]] + b'\xff\xd9',
     'many scans': PROGRESSIVE[:-2]

@@ -38,7 +38,8 @@ from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, Patch, patches
 from anonymizer_node.formats.jpeg_editor import write_patches
 from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
 from anonymizer_node.formats.jpeg_markers import Picture, parse
-from anonymizer_node.formats.jpeg_segments import kept, second_picture_in, spliced
+from anonymizer_node.formats.jpeg_segments import kept, spliced, taken_apart
+from anonymizer_node.formats.jpeg_segments import unjudged as unjudged_in
 
 SIGNATURE = b'\xff\xd8\xff'
 
@@ -95,8 +96,8 @@ def available() -> bool:
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """Decode a picture as far as a detector needs it, on its stored pixel grid.
 
-    EXIF's orientation is ignored: regions are on the stored grid too. A file with a thumbnail or
-    another second picture is refused, as nobody would look at that one.
+    EXIF's orientation is ignored: regions are on the stored grid too. Whatever else the file shows
+    isn't looked at: see `unjudged`.
 
     Args:
         data: The file.
@@ -107,16 +108,10 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
         `mono8`; the picture's own width and height, pixels.
 
     Raises:
-        FrameError: If the data isn't one whole picture, or may hold a second one.
+        FrameError: If the data doesn't begin with one whole picture.
         UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
     """
     picture = _last.parsed(data)
-    second = second_picture_in((*picture.segments, *picture.behind))
-    if second:
-        raise FrameError(
-            f'A JPEG holds {second}, which nobody would look at. Have the driver send pictures '
-            'without thumbnails.'
-        )
     header = picture.header
     width, height = header.width, header.height
     longer = max(width, height)
@@ -127,6 +122,37 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     else:
         pixels = _decoded_by_opencv(data, header, divisor)
     return pixels, _encoding(header), width, height
+
+
+def unjudged(data: bytes) -> str:
+    """What in a file may show somebody and isn't what `decode` shows, or ''.
+
+    `redact` and `stripped` leave it out.
+
+    Raises:
+        FrameError: If the data doesn't begin with one whole picture.
+    """
+    picture = _last.parsed(data)
+    return unjudged_in(picture.segments, picture.later, picture.behind)
+
+
+def stripped(data: bytes) -> bytes:
+    """The file with its picture and what says how to show it, and nothing else.
+
+    Every byte of the picture is as it was, and so is every pixel.
+
+    Raises:
+        FrameError: If the data doesn't begin with one whole picture, or there is something in it
+            that can't be left out.
+    """
+    parts = taken_apart(data)
+    done = data[:2] + kept(parts.beside) + parts.picture
+    left, header = unjudged(done), _last.parsed(done).header
+    if left:
+        raise FrameError(f'A JPEG still holds {left} when all beside its picture is left out.')
+    if available() and turbojpeg.colours(done, header) != turbojpeg.colours(data, header):
+        raise FrameError('A JPEG would have other colours without what is beside its picture.')
+    return done
 
 
 def redact(
