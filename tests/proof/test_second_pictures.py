@@ -10,7 +10,7 @@ from samples.jpegs import exif, jpeg_of, position_of, scene, segment, with_segme
 from anonymizer_node.formats import jpeg, png
 from anonymizer_node.proof.second_pictures import other_loss, second_picture_in
 
-JPEG, PNG = '/rear/image/compressed', ''
+JPEG, PNG = '/rear/image/compressed', '/side/png'
 THUMBNAIL = jpeg_of(scene(40, 30, seed=5))
 APP1 = 0xE1
 
