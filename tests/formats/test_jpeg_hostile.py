@@ -31,6 +31,7 @@ from anonymizer_node.core.errors import AnonymizerError, FrameError, Unsupported
 from anonymizer_node.formats import jpeg, turbojpeg_library
 from anonymizer_node.formats.jpeg_black import black_picture
 from anonymizer_node.formats.jpeg_markers import parse
+from anonymizer_node.proof.second_pictures import other_loss, second_picture_in
 
 needs_library = pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
 GOOD = scene_jpeg(67, 45)
@@ -267,6 +268,11 @@ def how_often_whole(data):
     whole = 0
     with suppress(AnonymizerError):
         jpeg.decode(data, 32)
+        if jpeg.unjudged(data):
+            stripped = jpeg.stripped(data)
+            assert jpeg.decode(stripped, 512)[2] >= 1
+            assert jpeg.unjudged(stripped) == '' == second_picture_in(stripped, False)
+            assert other_loss(data, stripped) == ''
     with suppress(AnonymizerError):
         jpeg.blacked_out(data)
     for method in ('blackout', 'pixelate', 'blur'):

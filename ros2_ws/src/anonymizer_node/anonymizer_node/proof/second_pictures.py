@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from anonymizer_node.core.errors import FrameError
@@ -35,12 +35,21 @@ _MOST_PROFILE = 140_000
 _MOST_CHUNKS = 1 << 16
 _LATER_PICTURES = frozenset({b'eXIf', b'fdAT', b'zTXt', b'iTXt'})
 _PNG_PICTURE = frozenset({b'IHDR', b'PLTE', b'IDAT', b'IEND', b'tRNS'})
-_ORIENTATION, _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x0112, 0x8769, 0x8825
+_EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
+_TURN = (0, 0x0112, 3, 1)
+"""An orientation, all but its value."""
 _PICTURE_TAGS = frozenset({0x0111, 0x0144, 0x0201})
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
-Values = Mapping[tuple[int, int], tuple[int, int, bytes]]
-"""Directory (0: the first) and tag -> type, number and value."""
+
+class _Value(NamedTuple):
+    """What an entry of EXIF says, and in which directory (0: the first)."""
+
+    directory: int
+    tag: int
+    kind: int
+    number: int
+    value: bytes
 
 
 class _File(NamedTuple):
@@ -105,7 +114,7 @@ def _foreign(kind: bytes, body: bytes, old: _File) -> str:
     elif body[:6] == _EXIF:
         said = _values(body[6:])
         for other in origins:
-            if other[:6] == _EXIF and said.items() <= _values(other[6:]).items():
+            if other[:6] == _EXIF and set(said) <= set(_values(other[6:])):
                 return ''
     return f'has {len(body)} bytes beside its picture that are not in its input'
 
@@ -114,8 +123,8 @@ def _turn(file: _File) -> bytes:
     """How a file's first EXIF says that it is to be turned; b'' if it doesn't."""
     for kind, body in file.beside:
         if kind == bytes([_APP1]) and body[:6] == _EXIF:
-            kind_of, number, value = _values(body[6:]).get((0, _ORIENTATION), (0, 0, b''))
-            return value if (kind_of, number) == (3, 1) else b''
+            turns = (item.value for item in _values(body[6:]) if item[:4] == _TURN)
+            return next(turns, b'')
     return b''
 
 
@@ -234,24 +243,24 @@ def _has_picture(tiff: bytes) -> bool:
     return any(tag in _PICTURE_TAGS for _, (tag, *_), _ in _walk(tiff))
 
 
-def _values(tiff: bytes) -> Values:
+def _values(tiff: bytes) -> list[_Value]:
     """What EXIF says, but for where its directories and pictures lie."""
-    values: dict[tuple[int, int], tuple[int, int, bytes]] = {}
+    values = []
     for directory, (tag, kind, number, where), order in _walk(tiff):
         if tag in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
             continue
         size = _WIDTHS.get(kind, 0) * number
         start = where if size <= 4 else struct.unpack_from(order + 'I', tiff, where)[0]
-        values.setdefault((directory, tag), (kind, number, tiff[start : start + size]))
+        values.append(_Value(directory, tag, kind, number, tiff[start : start + size]))
     return values
 
 
 def _explained(tiff: bytes) -> int:
     """How many bytes of EXIF are short values, and entries that say so."""
     return sum(
-        12 + len(value) * (len(value) > 4)
-        for _, _, value in _values(tiff).values()
-        if len(value) <= _SHORT
+        12 + len(item.value) * (len(item.value) > 4)
+        for item in _values(tiff)
+        if len(item.value) <= _SHORT
     )
 
 
