@@ -457,6 +457,12 @@ def test_an_uncompressed_thumbnail_in_exif_goes():
     assert png.stripped(data) == built([ihdr, gamma, rows, end])
 
 
+def test_a_file_that_can_not_be_freed_of_pictures_is_refused(monkeypatch):
+    monkeypatch.setattr(png, '_carried', lambda _: chunk(b'prVt', bytes(600)))
+    with pytest.raises(FrameError, match='still holds data'):
+        png.stripped(png_bytes(noise(20, 20)) + b'a tail')
+
+
 def test_a_picture_in_hexadecimal_goes():
     ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
     text = b'Raw profile type exif\0\nexif\n 8\nffd8ffe0\n'

@@ -252,10 +252,32 @@ def test_orientation_stays_where_there_are_too_many_values_beside_it(order):
 
 
 def test_a_value_that_begins_like_a_picture_goes_alone():
-    values = [Entry(0x0112, 3, 1, b'\6\0'), Entry(0x010E, 7, 40, SOI + bytes(37))]
+    values = [
+        Entry(0x010E, 7, 40, SOI + bytes(37)),
+        Entry(0x010F, 2, 6, b'Maker\0'),
+        Entry(0x0112, 3, 1, b'\6\0'),
+    ]
     data = with_segments(OWN['420 baseline'], segment(0xE1, b'Exif\0\0' + tiff_of('<', values)))
     assert jpeg.unjudged(data) == 'a picture in a segment 0xe1'
+    assert said(exif_in(jpeg.stripped(data))[0]).keys() == {(0, 0x010F), (0, 0x0112)}
+
+
+@pytest.mark.parametrize('tag', [0x0111, 0x0144, 0x0201])
+def test_where_a_picture_lay_in_the_first_directory_is_not_told_any_longer(tag):
+    values = [Entry(0x0112, 3, 1, b'\6\0'), Entry(tag, 4, 1, b'\x40\0\0\0')]
+    data = with_segments(OWN['420 baseline'], segment(0xE1, b'Exif\0\0' + tiff_of('<', values)))
+    assert jpeg.unjudged(data) == 'a thumbnail in EXIF'
     assert said(exif_in(jpeg.stripped(data))[0]).keys() == {(0, 0x0112)}
+
+
+def test_a_small_thumbnail_between_the_scans_goes_and_whatever_else_is_there():
+    own = OWN['444 progressive']
+    at = own.rfind(b'\xff\xda')
+    comment = own[:at] + segment(0xFE, b'hello') + own[at:]
+    assert jpeg.unjudged(comment) == ''
+    both = own[:at] + segment(0xFE, b'hello') + BESIDE['JFXX, RGB'] + own[at:]
+    assert jpeg.unjudged(both) == 'a thumbnail in JFIF'
+    assert jpeg.stripped(both) == own
 
 
 @pytest.mark.parametrize(
