@@ -251,6 +251,16 @@ def test_orientation_stays_where_there_are_too_many_values_beside_it(order):
     assert other_loss(data, after) == ''
 
 
+def test_no_picture_begins_where_one_segment_ends_and_the_next_begins():
+    values = [Entry(0x0112, 3, 1, b'\6\0'), Entry(0x9000, 2, 8, bytes(6) + SOI[:2])]
+    for ending in (b'Exif\0\0' + tiff_of('<', values), b'hello' + SOI[:2]):
+        data = with_segments(OWN['420 baseline'], segment(0xE1, ending)) + b'a tail'
+        assert data.find(SOI, 1) != -1
+        after = jpeg.stripped(data)
+        assert after.find(SOI, 1) == -1
+        assert len(exif_in(after)) == len(exif_in(data))
+
+
 def test_a_value_that_begins_like_a_picture_goes_alone():
     values = [
         Entry(0x010E, 7, 40, SOI + bytes(37)),

@@ -20,6 +20,9 @@ MOST_EXIF = 4096
 PICTURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'/9j/', b'iVBORw0KGgo')
 """How a JPEG and a PNG begin, and how they do in text (base64)."""
 
+NEXT = b'\xff'
+"""What follows a segment of a JPEG: with its last bytes it must not begin a picture, either."""
+
 ORIENTATION = 0x0112
 _ORDERS = {b'II*\0': '<', b'MM\0*': '>'}
 _EXIF_POINTER, _GPS_POINTER = 0x8769, 0x8825
@@ -29,6 +32,8 @@ _PICTURES = (0x0111, 0x0144, 0x0201)
 """Tags of where a thumbnail lies: in strips, in tiles, as a JPEG."""
 _LEFT_OUT = (*_OTHER_POINTERS, *_PICTURES, 0x0117, 0x0145, 0x0202)
 """And of how long it is."""
+_HEADER = 8
+"""Bytes in front of the first directory, at least."""
 _MOST_DIRECTORIES = 8
 _VALUE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
@@ -59,11 +64,11 @@ def clean(tiff: bytes, gps: bool = True, tags: Container[int] | None = None) -> 
     if tags is None:
         pointers = _POINTERS if gps else (_EXIF_POINTER,)
         found = _built_anew(tiff, pointers, None)
-        if found and not begins_picture(found):
+        if found and not begins_picture(found + NEXT):
             return found
         tags = (ORIENTATION,)
     found = _built_anew(tiff, (), tags)
-    return b'' if begins_picture(found) else found
+    return b'' if begins_picture(found + NEXT) else found
 
 
 def orientation_in(tiff: bytes) -> int:
@@ -138,7 +143,7 @@ def _built_anew(tiff: bytes, pointers: Container[int], tags: Container[int] | No
 
 def _entries(tiff: bytes, order: str, offset: int) -> Iterator[_Entry]:
     """The entries of one directory whose values are short, all there, and no picture."""
-    if offset + 2 > len(tiff):
+    if not _HEADER <= offset <= len(tiff) - 2:
         return
     (count,) = struct.unpack_from(order + 'H', tiff, offset)
     for at in range(offset + 2, min(offset + 2 + 12 * count, len(tiff) - 11), 12):

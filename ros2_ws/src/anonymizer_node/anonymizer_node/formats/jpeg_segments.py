@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from anonymizer_node.formats import exif
-from anonymizer_node.formats.exif import begins_picture
+from anonymizer_node.formats.exif import NEXT, begins_picture
 from anonymizer_node.formats.jpeg_frame import EOI, SOS, Segment, segments
 
 MOST_UNREAD = 512
@@ -137,7 +137,7 @@ def kept(beside: Iterable[Segment], colour: bool = True) -> bytes:
     return b''.join(
         struct.pack('>BBH', 0xFF, marker, len(payload) + 2) + payload
         for marker, payload in result
-        if not begins_picture(payload)
+        if not begins_picture(payload + NEXT)
     )
 
 
