@@ -95,7 +95,7 @@ def has_thumbnail(tiff: bytes) -> bool:
         seen.add(at)
         (count,) = struct.unpack_from(order + 'H', tiff, at)
         behind = at + 2 + 12 * count
-        for entry in range(at + 2, min(behind, len(tiff) - 1), 12):
+        for entry in range(at + 2, min(behind, len(tiff) - 11), 12):
             if struct.unpack_from(order + 'H', tiff, entry)[0] in _PICTURES:
                 return True
         at = struct.unpack_from(order + 'I', tiff, behind)[0] if behind + 4 <= len(tiff) else 0

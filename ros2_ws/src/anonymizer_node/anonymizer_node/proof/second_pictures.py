@@ -239,8 +239,8 @@ def _png(data: bytes) -> _File:
 
 
 def _has_picture(tiff: bytes) -> bool:
-    """Whether a directory of EXIF's chain, or one below, says where a picture lies."""
-    return any(tag in _PICTURE_TAGS for _, (tag, *_), _ in _walk(tiff))
+    """Whether a directory of EXIF's chain says where a picture lies."""
+    return any(where <= 0 and tag in _PICTURE_TAGS for where, (tag, *_), _ in _walk(tiff))
 
 
 def _values(tiff: bytes) -> list[_Value]:
