@@ -11,6 +11,7 @@ from typing import Any
 
 from anonymizer_node import __version__
 from anonymizer_node.core.datatypes import STATUSES, Outcome
+from anonymizer_node.core.words import counted
 from anonymizer_node.offline.plan import TopicPlan
 
 REPORT_NAME = 'anonymization.json'
@@ -73,7 +74,7 @@ class TopicReport:
     def remarks(self) -> list[str]:
         """What isn't as it was in the source, beside the regions, as sentences."""
         return self.notes + [
-            f'Removed from {count} frames, as nobody would have looked at it: {what}.'
+            f'Removed from {counted(count, "frames")}, as nobody would have looked at it: {what}.'
             for what, count in self.removed.items()
         ]
 
