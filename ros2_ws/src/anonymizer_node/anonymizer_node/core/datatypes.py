@@ -103,6 +103,8 @@ class Detections:
 
     def of_classes(self, wanted: Collection[str]) -> Detections:
         """Those of some classes, by name; the names and their ids stay."""
+        if all(name in wanted for name in self.names):
+            return self
         ids = [index for index, name in enumerate(self.names) if name in wanted]
         keep = np.isin(self.class_ids, ids)
         return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.names)

@@ -60,8 +60,13 @@ class Gaps(NamedTuple):
     @classmethod
     def of(cls, tracks: Tracks, boxes: Float64Array) -> Gaps:
         """Of tracks and the boxes that continue them, (T, 4)."""
+        if not len(tracks):
+            return _NO_GAPS
         missed = tracks.misses > 0
         return cls(tracks.box[missed], tracks.seen_ns[missed], boxes[missed])
+
+
+_NO_GAPS = Gaps(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros((0, 4)))
 
 
 class Tracker:
@@ -143,7 +148,7 @@ class Tracker:
             found.continued(there, stamp_ns),
             split,
             Tracks.begin(new, stamp_ns),
-        ).rows(slice(-max(MOST_TRACKS, len(boxes)), None))
+        ).last(max(MOST_TRACKS, len(boxes)))
         return np.concatenate([xyxy, held.astype(np.float32)])
 
     def carry(self, stamp_ns: int, hold_seconds: float) -> Float32Array:
@@ -165,16 +170,16 @@ class Tracker:
         tracks = self._tracks
         if not len(tracks):
             return tracks
-        return tracks.rows(np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9))
+        live = np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9)
+        return tracks if live.all() else tracks.rows(live)
 
 
 def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
     """Which tracks are continued by which boxes, (K,) rows and (K,) columns."""
     if not len(tracks) or not len(boxes):
         return NONE, NONE
-    overlaps = np.maximum(
-        iou(tracks.predicted(stamp_ns), boxes), TRUST_IN_LAST * iou(tracks.box, boxes)
-    )
+    should_be, was = iou(np.stack([tracks.predicted(stamp_ns), tracks.box]), boxes)
+    overlaps = np.maximum(should_be, TRUST_IN_LAST * was)
     return _best_first(-overlaps, overlaps >= LEAST_IOU)
 
 
