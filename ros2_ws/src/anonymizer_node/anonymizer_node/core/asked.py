@@ -119,17 +119,11 @@ def wanted(
             f'The detector answered with the classes {", ".join(detections.names)}, but it said '
             f'that it has {", ".join(names)}.'
         )
-    xyxy = detections.xyxy
-    inside = (
-        (xyxy[:, 0] < xyxy[:, 2])
-        & (xyxy[:, 1] < xyxy[:, 3])
-        & (xyxy[:, 0] < frame.width)
-        & (xyxy[:, 1] < frame.height)
-        & (xyxy[:, 2] > 0)
-        & (xyxy[:, 3] > 0)
-    )
+    low, high = detections.xyxy[:, :2], detections.xyxy[:, 2:]
+    end = np.array((frame.width, frame.height), np.float32)
+    inside = (low < np.minimum(high, end)) & (high > 0)
     if not inside.all():
-        worst = xyxy[~inside][0].tolist()
+        worst = detections.xyxy[~inside.all(axis=1)][0].tolist()
         raise DetectorError(
             f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
             'one without size; the model or its family is wrong.'

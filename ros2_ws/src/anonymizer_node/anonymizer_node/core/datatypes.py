@@ -95,7 +95,7 @@ class Detections:
                 raise DetectorError(f'Detections.{name} has shape {actual}, expected {shape}.')
         if not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all()):
             raise DetectorError('The detector answered with a number that is not finite.')
-        if count and (self.class_ids.min() < 0 or self.class_ids.max() >= len(self.names)):
+        if any(not 0 <= number < len(self.names) for number in self.class_ids.tolist()):
             raise DetectorError(f'A class id is outside 0..{len(self.names) - 1}.')
 
     def __len__(self) -> int:

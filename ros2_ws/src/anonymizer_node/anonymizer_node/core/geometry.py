@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -72,9 +73,15 @@ class Letterbox(NamedTuple):
 
     def to_frame(self, xyxy: Float32Array) -> Float32Array:
         """Boxes in input pixels -> boxes in frame pixels, (N, 4) -> (N, 4), not clipped."""
-        offset = np.array([self.left, self.top, self.left, self.top], np.float32)
-        scale = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y], np.float32)
+        offset, scale = _offset_and_scale(self)
         return (xyxy - offset) / scale
+
+
+@lru_cache(maxsize=32)
+def _offset_and_scale(box: Letterbox) -> tuple[Float32Array, Float32Array]:
+    """Of the frame in the input, for x, y, x and y."""
+    offset = np.array([box.left, box.top] * 2, np.float32)
+    return offset, np.array([box.scale_x, box.scale_y] * 2, np.float32)
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -136,7 +136,8 @@ class Tracker:
         self.gaps = (Gaps.of(found, there), Gaps.of(approached, free[near]))
         self.sightings = np.ones(len(boxes), np.int64)
         self.sightings[columns] += found.sightings
-        self.sightings[np.flatnonzero(alone)[near]] = split.sightings
+        if len(near):
+            self.sightings[np.flatnonzero(alone)[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
         if self._hold_whole and len(found):
@@ -244,6 +245,8 @@ def _jumped(lost: Tracks, held: Float64Array, found: int, new: Float64Array) -> 
         found: How many tracks a box continues.
         new: (N, 4), the boxes that continue none and are near none.
     """
+    if len(lost) < JUMP_LEAST_LOST:
+        return False
     fresh = int(((lost.misses == 0) & (lost.sightings > 1)).sum())
     if fresh < JUMP_LEAST_LOST or found > JUMP_MOST_FOUND * (found + fresh):
         return False

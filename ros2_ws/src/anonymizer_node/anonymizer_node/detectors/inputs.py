@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def _size_input(others: list[tuple[str, str, tuple[Any, ...]]]) -> tuple[str, st
     return name, kind[len('tensor(') : -1]
 
 
+@lru_cache(maxsize=64)
 def place(
     frame_width: int,
     frame_height: int,

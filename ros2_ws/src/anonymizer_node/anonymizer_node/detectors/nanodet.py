@@ -198,7 +198,7 @@ def _boxes(sides: NDArray[Any], cells: NDArray[np.float64]) -> NDArray[Any]:
     with np.errstate(invalid='ignore'):  # What is no number is refused with the detections.
         weights = np.exp(bins - bins.max(axis=2, keepdims=True))
         weights /= weights.sum(axis=2, keepdims=True)
-    distances = weights @ np.arange(weights.shape[2]) * cells[:, 2:]
+    distances = (weights * np.arange(weights.shape[2])).sum(axis=2) * cells[:, 2:]
     centres = cells[:, :2]
     return np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1)
 

@@ -225,14 +225,11 @@ class OnnxDetector:
         in_frame = box.to_frame(xyxy)
         # A box that lies in the letterbox's padding alone is about nothing in the frame. One
         # without size stays: it is not for here to take it for nobody.
-        beside = (
-            (in_frame[:, 2:] <= 0).any(axis=1)
-            | (in_frame[:, 0] >= frame.width)
-            | (in_frame[:, 1] >= frame.height)
-        )
+        end = np.array((frame.width, frame.height), np.float32)
+        beside = (in_frame[:, 2:] <= 0) | (in_frame[:, :2] >= end)
         if not beside.any():
             return Decoded(in_frame, scores, class_ids)
-        keep = ~beside
+        keep = ~beside.any(axis=1)
         return Decoded(in_frame[keep], scores[keep], class_ids[keep])
 
     def _probed(self, graph: GraphInfo) -> Probe:
