@@ -162,6 +162,10 @@ def to_regions(xyxy: Float32Array, width: int, height: int) -> tuple[Region, ...
 
     Returns:
         At most N regions, in the order given; boxes that lie outside the frame are left out.
+
+    Raises:
+        ValueError: If a number of a box is none.
+        OverflowError: If one is infinite.
     """
     regions = (
         Region(
