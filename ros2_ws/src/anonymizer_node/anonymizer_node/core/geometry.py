@@ -126,7 +126,7 @@ def nms(
     Returns:
         Indices of the boxes that stay, best first; equal scores in input order.
     """
-    order = np.argsort(-scores, kind='stable')
+    order = (-scores).argsort(kind='stable')
     boxes = xyxy[order]
     ids = np.zeros(len(order), np.int64) if class_ids is None else class_ids[order]
     alive = np.ones(len(order), bool)

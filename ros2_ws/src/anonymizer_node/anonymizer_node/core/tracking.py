@@ -218,10 +218,10 @@ def _ways(a: Float64Array, b: Float64Array) -> Float64Array:
 
 def _best_first(cost: Float64Array, allowed: NDArray[np.bool_]) -> tuple[Indices, Indices]:
     """Pairs, one to one, the cheapest first: (K,) rows and (K,) columns of (N, M)."""
-    rows, columns = np.nonzero(allowed)
+    rows, columns = allowed.nonzero()
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for index in np.argsort(cost[rows, columns], kind='stable').tolist():
+    for index in cost[rows, columns].argsort(kind='stable').tolist():
         row, column = int(rows[index]), int(columns[index])
         if row not in pairs and column not in taken:
             pairs[row] = column
