@@ -14,6 +14,9 @@ from anonymizer_node.core.errors import DetectorError
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 
+NO_PIXELS: UInt8Array = np.zeros((0, 0, 1), np.uint8)
+"""Of a frame of which nobody looks at more than its size and time."""
+
 
 class Region(NamedTuple):
     """A rectangle of whole pixels that must be obscured.

@@ -187,7 +187,7 @@ class Pipeline:
                 step = 'redaction'
                 return _untouched(codec.stripped(message), width, height, detections)
             step = 'decode'
-            frame = codec.decode(message, source, 1)
+            frame = codec.revisit(message, source)
             if (frame.width, frame.height, frame.stamp_ns) != (width, height, judgement.stamp_ns):
                 step = 'unjudged'
                 raise DetectorError(
