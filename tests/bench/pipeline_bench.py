@@ -1,11 +1,12 @@
 """Where the time of a frame goes: inference, and everything else.
 
     python tests/bench/pipeline_bench.py [--width 640] [--height 480] [--people 1]
-        [--thoroughness fast] [--json FILE]
+        [--thoroughness balanced] [--input-size 512] [--json FILE]
 
-The whole way of a raw bgr8 frame through the pipeline, with the embedded detector on one thread and
-in the processor time of that thread: other programs don't count, and neither do ROS and DDS. Each
-step is clocked where it begins and ends, so the steps add up to the whole but for the clock.
+The whole way of a raw bgr8 frame through the pipeline, as the node's own settings have it but on
+one thread, and in the processor time of that thread: other programs don't count, and neither do ROS
+and DDS. Each step is clocked where it begins and ends, so the steps add up to the whole but for the
+clock.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from anonymizer_node.formats.image_codecs import ImageCodec
 
 WARM_UP = 10
 MOST_BESIDES_MS = 1.5
-"""Median of all that is not inference, 640x480 with one person."""
+"""Median of all that is not inference, 640x480 with one person, as the node looks by default."""
 
 PARTS: Mapping[str, tuple[Any, str]] = {
     'codec: look at the message': (ImageCodec, 'decode'),
@@ -108,7 +109,7 @@ class Case:
         input_size: int = 0,
     ) -> None:
         cv2.setNumThreads(1)
-        settings = Settings(threads=1, providers=('cpu',), method=method)
+        settings = Settings.of_node(threads=1, providers=('cpu',), method=method)
         self._settings = settings.changed(
             thoroughness=thoroughness or settings.thoroughness,
             input_size=input_size or settings.input_size,
@@ -157,10 +158,16 @@ class Case:
 
 
 def measure(
-    width: int, height: int, people: int, rounds: int, method: str, thoroughness: str = ''
+    width: int,
+    height: int,
+    people: int,
+    rounds: int,
+    method: str,
+    thoroughness: str = '',
+    input_size: int = 0,
 ) -> dict[str, Any]:
     """Milliseconds of each step, median and middle half."""
-    case = Case(width, height, people, method, thoroughness)
+    case = Case(width, height, people, method, thoroughness, input_size)
     for _ in range(WARM_UP + rounds):
         case.round()
     return case.result()
@@ -174,15 +181,22 @@ def main() -> int:
     parser.add_argument('--people', type=int, default=1)
     parser.add_argument('--method', default=Settings().method)
     parser.add_argument('--thoroughness', default='', choices=THOROUGHNESS)
+    parser.add_argument('--input-size', type=int, default=0)
     parser.add_argument('--rounds', type=int, default=200)
     parser.add_argument('--json', type=Path)
     args = parser.parse_args()
     result = measure(
-        args.width, args.height, args.people, args.rounds, args.method, args.thoroughness
+        args.width,
+        args.height,
+        args.people,
+        args.rounds,
+        args.method,
+        args.thoroughness,
+        args.input_size,
     )
     print(
         f'{args.width}x{args.height} bgr8, {result["regions"]} regions, {args.method}, '
-        f'{result["thoroughness"]}'
+        f'{result["thoroughness"]}, {result["input_size"]} px'
     )
     for name, (median, low, high) in result['ms'].items():
         print(f'{name:28} {median:7.3f} ms ({low:.3f} to {high:.3f})')
