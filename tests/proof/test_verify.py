@@ -16,6 +16,7 @@ from samples.images import Stamp, image, rows_of
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
+from anonymizer_node.proof.report import Section, headline
 from anonymizer_node.proof.topics import defined_twice, types_in
 from anonymizer_node.proof.verify import verify_bag
 
@@ -73,7 +74,7 @@ def test_image_lost(twins, topic):
     assert verdict.check('images-complete').failed == 1
 
 
-def test_image_lost_but_on_record_is_no_failure(twins):
+def test_image_lost_but_on_record_is_the_run_s_loss_and_no_other_failure(twins):
     number = twins.find('/front/image_raw', 1)
     del twins.after[number]
     line = next(
@@ -81,9 +82,11 @@ def test_image_lost_but_on_record_is_no_failure(twins):
     )
     line.update(status='dropped', regions=[], cause='detector')
     entry = twins.summary['topics']['/front/image_raw']
-    entry.update(anonymized=1, dropped=1, causes={'detector': 1})
+    entry.update(anonymized=1, dropped=1)
     verdict = twins.verdict()
-    assert verdict.passed
+    assert verdict.failed() == ['run-clean']
+    assert verdict.check('run-clean').state == 'warning'
+    assert "{'detector': 1}" in verdict.check('run-clean').failures[0].what
     assert 'detector 1' in verdict.check('images-complete').detail
     assert verdict.topics['/front/image_raw'].statuses['dropped'] == 1
 
@@ -92,7 +95,7 @@ def test_dropped_frame_put_back(twins):
     line = next(line for line in twins.lines if line['topic'] == '/side/png' and line['index'] == 2)
     line.update(status='dropped', regions=[], cause='decode')
     twins.summary['topics']['/side/png'].update(anonymized=1, dropped=1)
-    assert twins.verdict().failed() == ['images-complete']
+    assert twins.verdict().failed() == ['images-complete', 'run-clean']
 
 
 def test_image_added(twins):
@@ -311,9 +314,12 @@ def test_topic_left_out_in_silence(twins):
 
 def test_topic_left_out_with_a_reason(twins):
     twins.after = [entry for entry in twins.after if entry.topic != '/chatter']
-    twins.summary['topics']['/chatter'].update(action='drop', reason='as asked', asked=True)
+    twins.summary['topics']['/chatter'].update(
+        action='drop', reason='as asked', asked=True, copied=0, dropped=3
+    )
+    twins.summary['settings']['topic_actions'] = ['/chatter=drop']
     verdict = twins.verdict()
-    assert verdict.passed
+    assert verdict.passed, verdict.failed()
     assert verdict.topics['/chatter'].role == 'left out'
 
 
@@ -340,9 +346,21 @@ def test_image_topic_copied_because_its_owner_said_so(twins):
     twins.summary['topics']['/side/png'].update(
         action='copy', asked=True, copied=3, anonymized=0, untouched=0
     )
+    twins.summary['settings']['topic_actions'] = ['/side/png=copy']
     verdict = twins.verdict()
-    assert verdict.passed
-    assert '/side/png' in verdict.check('no-picture-copied').detail
+    assert verdict.passed, verdict.failed()
+    said = verdict.check('no-picture-copied').detail
+    assert said == 'NOT anonymised, but copied as their owner asked: /side/png (3 of 3 messages)'
+    assert verdict.topics['/side/png'].vouched == 3
+    assert verdict.vouched in headline([Section('One', verdict)])
+
+
+def test_image_topic_on_record_as_asked_for_that_the_settings_do_not_name(twins):
+    test_image_topic_copied_because_its_owner_said_so(twins)
+    twins.summary['settings']['topic_actions'] = ['/side/pn=copy', '/side/png=anonymize']
+    twins.folder = twins.folder / 'forged'
+    twins.folder.mkdir()
+    assert {'on-record', 'record-agrees'} <= set(twins.verdict().failed())
 
 
 def test_image_topic_copied_unasked(twins):
@@ -358,16 +376,19 @@ def test_copied_topic_of_which_some_frames_were_anonymised(twins):
     lines = [line for line in twins.lines if line['topic'] == '/side/png']
     number = twins.find('/side/png', 2)
     twins.after[number] = twins.before[number]
-    twins.lines.remove(lines[2])
+    lines[2].update(status='copied', regions=[], people=None)
+    twins.summary['settings']['topic_actions'] = ['/side/png=copy']
     entry = twins.summary['topics']['/side/png']
     entry.update(action='copy', asked=True, anonymized=1, untouched=1, copied=1)
     verdict = twins.verdict()
     assert verdict.passed, verdict.failed()
-    assert '/side/png' in verdict.check('no-picture-copied').detail
-    entry['asked'] = False
+    assert '/side/png (1 of 3 messages)' in verdict.check('no-picture-copied').detail
+    assert verdict.topics['/side/png'].statuses == {'anonymized': 1, 'untouched': 1}
+    entry.update(action='anonymize', asked=False)
+    twins.summary['settings']['topic_actions'] = []
     twins.folder = twins.folder / 'unasked'
     twins.folder.mkdir()
-    assert not twins.verdict().passed
+    assert 'on-record' in twins.verdict().failed()
 
 
 def drop_text(twins, dropped):
@@ -380,7 +401,7 @@ def drop_text(twins, dropped):
 
 def test_copied_message_dropped_and_on_record(twins):
     verdict = drop_text(twins, 1)
-    assert verdict.passed, verdict.failed()
+    assert verdict.failed() == ['run-clean']
     assert 'colour_cloud 1' in verdict.check('images-complete').detail
 
 
@@ -416,9 +437,11 @@ def test_point_cloud_without_colour_and_one_that_was_asked_for(twins):
     del twins.before[-1], twins.after[-1]
     said = with_cloud(twins, ['x', 'r', 'g', 'b'])
     said['asked'] = True
+    twins.summary['settings']['topic_actions'] = ['/cloud=copy']
     twins.folder = twins.folder / 'asked'
     twins.folder.mkdir()
-    assert twins.verdict().passed
+    verdict = twins.verdict()
+    assert verdict.passed, verdict.failed()
 
 
 def test_two_image_types_on_one_topic(twins):
@@ -433,6 +456,9 @@ def test_two_image_types_on_one_topic(twins):
             line['topic'] = '/front/image_raw'
     topics = twins.summary['topics']
     topics[f'/front/image_raw ({COMPRESSED})'] = topics.pop('/side/png')
+    sums = {'regions': 3, 'most_people': 2}
+    topics[f'/front/image_raw ({COMPRESSED})'].update(sums)
+    topics['/front/image_raw'].update(sums)
     verdict = twins.verdict()
     assert verdict.passed, verdict.failed()
     assert verdict.check('images-complete').checked == 9
@@ -443,7 +469,7 @@ def test_picture_inside_a_message_of_text(twins):
     data = b'\x00\x01\x00\x00\x20\x00\x00\x00' + b'\xff\xd8\xff\xe0\x00\x10JFIF\x00' + b'\x01' * 21
     for entries in (twins.before, twins.after):
         entries.append(Entry('/chatter', STRING, data, 205_000_000_000))
-    twins.summary['topics']['/chatter']['count'] = 4
+    twins.summary['topics']['/chatter'].update(count=4, copied=4)
     verdict = twins.verdict()
     assert verdict.failed() == ['no-picture-copied']
 
@@ -463,7 +489,7 @@ def test_replaced_frame_must_be_black(twins):
     twins.summary['topics']['/front/image_raw'].update(anonymized=0, blacked_out=2)
     spoil_rows(twins, '/front/image_raw', 2, lambda rows: rows[:, :-3].fill(0))
     verdict = twins.verdict()
-    assert verdict.failed() == ['replaced-frames']
+    assert verdict.failed() == ['replaced-frames', 'run-clean']
     assert verdict.check('replaced-frames').failed == 1
 
 

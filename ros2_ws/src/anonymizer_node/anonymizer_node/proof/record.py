@@ -17,6 +17,7 @@ from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.proof.detections import DEFINITIONS, DETECTIONS, stated
 
+COPIED = 'copied'
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 MARKER = 'visualization_msgs/msg/ImageMarker'
@@ -35,7 +36,7 @@ class FrameRecord(NamedTuple):
         topic: Name.
         time_ns: When it was recorded, nanoseconds.
         stamp_ns: Time of its header; None if it could not be read.
-        status: As in `core.datatypes.STATUSES`.
+        status: As in `core.datatypes.STATUSES`, or `COPIED`.
         regions: What was obscured.
         cause: Why it was dropped or blacked out.
         note: How it was done, if there is something to know; None if the record doesn't say.
@@ -81,6 +82,23 @@ class Record:
         """How regions were obscured, or ''."""
         settings = self.summary.get('settings')
         return str(settings.get('method', '')) if isinstance(settings, dict) else ''
+
+    @property
+    def least_sightings(self) -> int:
+        """How often somebody had to be seen to be obscured."""
+        settings = self.summary.get('settings')
+        least = settings.get('least_sightings', 1) if isinstance(settings, dict) else 1
+        return least if isinstance(least, int) else 1
+
+    def asked_for(self, topic: str) -> str:
+        """What the settings on record ask for a topic, such as `copy`; or ''."""
+        settings = self.summary.get('settings')
+        entries = settings.get('topic_actions') if isinstance(settings, dict) else None
+        asked = ''
+        for entry in entries if isinstance(entries, list) else ():
+            name, _, action = str(entry).partition('=')
+            asked = action if name == topic else asked
+        return asked
 
     def frames_of(self, topic: str, msgtype: str) -> list[FrameRecord]:
         """Statements about the messages of one type on a topic, in the order of the bag."""
@@ -231,8 +249,7 @@ def _add(record: Record, number: int, line: str) -> None:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
         return
-    # An image inside a message that its owner wants copied, where it can't be read.
-    copied = frame.image is not None and frame.status == 'copied'
-    if frame.status not in STATUSES and not copied:
+    # Copied is an image whose owner wants it so, where it can't be read.
+    if frame.status not in (*STATUSES, COPIED):
         record.problems.append(f'{REGIONS_NAME}, line {number}: status {frame.status!r} is unknown')
     record.frames.setdefault(frame.topic, []).append(frame)
