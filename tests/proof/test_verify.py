@@ -16,8 +16,8 @@ from samples.images import Stamp, image, rows_of
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
+from anonymizer_node.proof.definitions import defined_twice, types_in
 from anonymizer_node.proof.report import Section, headline
-from anonymizer_node.proof.topics import defined_twice, types_in
 from anonymizer_node.proof.verify import verify_bag
 
 CLOUD = 'sensor_msgs/msg/PointCloud2'
@@ -541,6 +541,47 @@ def test_a_type_that_the_bag_defines_in_two_ways_is_noticed(second, differs):
     )
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/A')) == differs
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/C')) == ''
+
+
+def idl(fields, also=''):
+    """A type as `mcap` records hold it in IDL."""
+    line = '=' * 80
+    return (
+        f'{line}\nIDL: vendor_msgs/msg/A\n// generated\n#include "vendor_msgs/msg/B.idl"\n'
+        'module vendor_msgs { module msg {\n  typedef double double__4[4];\n'
+        '  module A_Constants { const uint8 MOST = 3; };\n'
+        '  @verbatim (language="comment", text="of {use}; and (more)")\n'
+        f'  struct A {{ {fields} }};\n}}; }};\n{also}'
+    )
+
+
+ALL_FIELDS = (
+    'sequence<uint8> bytes; /* many */ @unit (value="m") double far; double__4 k; '
+    'string<12> name; sequence<vendor_msgs::msg::B, 3> parts; unsigned long count;'
+)
+SAME_AS_MSG = (
+    'uint8 MOST=3\nbyte[] bytes  # many\nfloat64 far 1.0\nfloat64[4] k\nstring<=12 name\n'
+    'B[<=3] parts\nuint32 count\n'
+)
+
+
+@pytest.mark.parametrize(
+    ('other', 'differs'),
+    [
+        (SAME_AS_MSG, ''),
+        (idl(ALL_FIELDS), ''),
+        (SAME_AS_MSG.replace('float64 far', 'float32 far'), 'vendor_msgs/A'),
+        (SAME_AS_MSG.replace('k\n', 'k\nuint8[] pixels\n'), 'vendor_msgs/A'),
+        (idl(ALL_FIELDS.replace('double__4 k', 'double k')), 'vendor_msgs/A'),
+        (idl(ALL_FIELDS.replace('uint8>', 'uint8, 9>')), 'vendor_msgs/A'),
+    ],
+)
+def test_definitions_in_idl_that_differ(other, differs):
+    definitions = (('vendor_msgs/msg/A', idl(ALL_FIELDS)), ('vendor_msgs/msg/A', other))
+    reader = SimpleNamespace(definitions=definitions)
+    types = types_in(reader, 'vendor_msgs/msg/A')
+    assert types >= {'vendor_msgs/A', 'vendor_msgs/B'}
+    assert defined_twice(definitions, types) == differs
 
 
 def test_a_picture_in_base64_copied_unasked(twins):

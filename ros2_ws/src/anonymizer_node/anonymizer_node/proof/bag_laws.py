@@ -9,6 +9,7 @@ from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.proof.agreement import check_figures, check_run, contradiction
 from anonymizer_node.proof.beside import check_beside
+from anonymizer_node.proof.definitions import holds_images
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.inside import InsideChecks, by_message
 from anonymizer_node.proof.lockstep import Lockstep, Placed
@@ -156,12 +157,16 @@ class BagLaws:
             self._stated[name] = self._record.frames_of(*kind)
             # Of a topic that its owner wants copied, what can be read may be anonymised.
             inside = any(frame.image is not None for frame in self._stated[name])
-            image = inside or (msgtype in IMAGE_TYPES and (not asked or self._stated[name]))
+            holds = msgtype in IMAGE_TYPES or holds_images(self._source, msgtype)
+            image = inside or (holds and (not asked or self._stated[name]))
             role = 'anonymized' if image else 'copied'
             if kind in outs:
                 self._topics.seen(change_of(entries, outs[kind]))
                 if asked or (role == 'copied' and may_show_pictures(msgtype)):
-                    self._owner(name, msgtype, asked)
+                    self._owner(name, f'is a {msgtype}', asked)
+                elif holds is None:
+                    what = f'is a {msgtype}, which the bag defines not at all or in two ways,'
+                    self._owner(name, what, asked)
             else:
                 role = 'left out'
                 named = said.get('action') == 'drop' and said.get('reason')
@@ -205,12 +210,11 @@ class BagLaws:
         for cause, count in self.topics[label].causes.items():
             self._dropped[cause] += count
 
-    def _owner(self, name: str, msgtype: str, asked: bool) -> None:
+    def _owner(self, name: str, what: str, asked: bool) -> None:
         if asked:
             self._owner_said.add(name)
         else:
-            what = f'is a {msgtype} and was copied without anybody asking for it'
-            self._unread.fail(Failure(name, what))
+            self._unread.fail(Failure(name, f'{what} and was copied without anybody asking for it'))
 
     def _image(self, message: BagMessage, index: int) -> None:
         name = self._label(message)

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from anonymizer_node.proof.definitions import IMAGE_FIELDS
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.record import FrameRecord, Record
 from anonymizer_node.proof.second import SecondOpinion
 from anonymizer_node.proof.verdict import Tally
 
-_IMAGE_FIELDS = ({'height', 'width', 'encoding', 'step', 'data'}, {'format', 'data'})
 _WORST_FIRST = ('dropped', 'blacked_out', 'anonymized', 'untouched', 'copied')
 
 
@@ -138,7 +138,7 @@ def _fields(message: Any) -> tuple[str, ...]:
 
 
 def _is_image(names: Sequence[str]) -> bool:
-    return any(fields <= set(names) for fields in _IMAGE_FIELDS)
+    return any(fields <= set(names) for fields in IMAGE_FIELDS)
 
 
 def _viewed(image: Any, names: Sequence[str]) -> Any:
