@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -480,6 +481,89 @@ def test_thumbnail_left_in_a_jpeg(twins):
     segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
     message.data = message.data[:2] + segment + message.data[2:]
     assert twins.verdict().failed() == ['no-second-picture']
+
+
+def segment(marker, payload):
+    return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2, 'big') + payload
+
+
+def chunk(kind, payload):
+    return (
+        len(payload).to_bytes(4, 'big')
+        + kind
+        + payload
+        + zlib.crc32(kind + payload).to_bytes(4, 'big')
+    )
+
+
+RAW_BYTES = bytes(range(1, 251)) * 40
+INSERTED = {
+    'a comment': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xFE, RAW_BYTES) + data[2:],
+    ),
+    'application data': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xE7, RAW_BYTES) + data[2:],
+    ),
+    'exif': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xE1, b'Exif\0\0' + RAW_BYTES) + data[2:],
+    ),
+    'tables': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xDB, bytes(65) * 300) + data[2:],
+    ),
+    'behind the end': ('/rear/image/compressed', lambda data: data + RAW_BYTES),
+    'a chunk': ('/side/png', lambda data: data[:33] + chunk(b'raWw', RAW_BYTES) + data[33:]),
+    'words': ('/side/png', lambda data: data[:33] + chunk(b'tEXt', b'a\0b') + data[33:]),
+    'behind the png': ('/side/png', lambda data: data + RAW_BYTES),
+    'behind the pixels': (
+        '/side/png',
+        lambda data: data[:-12] + chunk(b'IDAT', RAW_BYTES) + data[-12:],
+    ),
+}
+
+
+@pytest.mark.parametrize('status', ['anonymized', 'blacked_out'])
+@pytest.mark.parametrize('what', INSERTED)
+def test_something_put_into_a_picture_file_that_no_decoder_shows(twins, what, status):
+    topic, put = INSERTED[what]
+    message = twins.message(topic, 1)
+    if status == 'blacked_out':
+        kind = '.png' if topic == '/side/png' else '.jpg'
+        message.data = cv2.imencode(kind, np.zeros((64, 96, 3), np.uint8))[1].tobytes()
+        line = next(line for line in twins.lines if line['topic'] == topic and line['index'] == 1)
+        line.update(status=status, regions=[], cause='detector')
+        twins.summary['topics'][topic].update(anonymized=1, blacked_out=1)
+    expected = ['run-clean'] if status == 'blacked_out' else []
+    assert twins.verdict().failed() == expected
+    message.data = put(bytes(message.data))
+    twins.folder = twins.folder / 'put'
+    twins.folder.mkdir()
+    assert twins.verdict().failed() == ['no-second-picture', *expected]
+
+
+def test_rows_that_a_png_does_not_show(twins):
+    message = twins.message('/side/png', 1)
+    pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    more = cv2.imencode('.png', np.vstack([pixels, pixels]))[1].tobytes()
+    header = message.data[16:29]
+    message.data = more[:16] + header + zlib.crc32(b'IHDR' + header).to_bytes(4, 'big') + more[33:]
+    assert twins.verdict().failed() == ['no-second-picture']
+
+
+def test_something_beside_the_rows_of_a_replaced_frame(twins):
+    for line in twins.lines:
+        if line['topic'] == '/front/image_raw' and line['index'] == 1:
+            line.update(status='blacked_out', regions=[], cause='detector')
+    twins.summary['topics']['/front/image_raw'].update(anonymized=1, blacked_out=1)
+    spoil_rows(twins, '/front/image_raw', 1, lambda rows: rows.fill(0))
+    assert twins.verdict().failed() == ['run-clean']
+    spoil_rows(twins, '/front/image_raw', 1, lambda rows: rows[:, -3:].fill(7))
+    twins.folder = twins.folder / 'put'
+    twins.folder.mkdir()
+    assert twins.verdict().failed() == ['replaced-frames', 'run-clean']
 
 
 def test_replaced_frame_must_be_black(twins):

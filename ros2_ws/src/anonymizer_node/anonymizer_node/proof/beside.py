@@ -18,7 +18,7 @@ def check_beside(source: BagReader, target: BagReader, record: Record) -> list[C
 
     Both readers were read to their ends: of a compressed bag it is only known then what is in it.
     """
-    return [_attached(source, target, record), _files(target)]
+    return [_attached(source, target, record), _files(target), _whole(source, target)]
 
 
 def _attached(source: BagReader, target: BagReader, record: Record) -> Check:
@@ -66,6 +66,22 @@ def _files(target: BagReader) -> Check:
             name = str(path.relative_to(target.path))
             what = f'the file {name!r} is no part of the bag, and nobody looked into it'
             tally.seen(Failure('', what) if stray else None)
+    return tally.check()
+
+
+def _whole(source: BagReader, target: BagReader) -> Check:
+    tally = Tally(
+        'nothing-beyond',
+        1,
+        "In the output's files is nothing but messages, their topics and types, and what is "
+        'attached; and they are whole.',
+        'files',
+    )
+    for loss in target.losses:
+        tally.fail(Failure('', f'of the output: {loss}'))
+    tally.checked = len(target.files)
+    for name, what in target.beyond(source.definitions):
+        tally.fail(Failure('', f'the file {name!r} has {what}'))
     return tally.check()
 
 
