@@ -59,12 +59,9 @@ types: setup
 colcon: setup
 	.ci/colcon $(BIN)
 
+# Ten minutes, on a machine that does nothing else. The page is build/bench.html.
 bench: setup
-	$(BIN)/python tests/bench/live.py
-	$(BIN)/python tests/bench/live.py --width 1280 --height 720 --rate 15
-	$(BIN)/python tests/bench/cameras.py --minutes 2
-	$(BIN)/python tests/bench/cameras.py --minutes 1 --rate 30
-	$(BIN)/python tests/bench/age.py
+	$(BIN)/python tests/bench/report.py --html build/bench.html --json build/bench.json
 
 setup: $(VENV)/.done
 	@$(BIN)/python .ci/system.py

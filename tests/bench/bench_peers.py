@@ -6,12 +6,14 @@
   lacks is what a pipeline is usually first written without: holding people over time, checks of the
   detector's answer, care for row padding.
 - the obscuring of BMW's anonymization API: PIL, each box cut out, filtered and pasted, written anew
-  from its published description.
+  from what it is said to do. Its detector and its web service are not rerun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -25,16 +27,27 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.detectors.registry import resolve
 
 Pixels = NDArray[np.uint8]
-DEGREE = 2
+BMW = "BMW's"
+BLUR_RADIUS = 25
+"""Of theirs at degree 1, which they recommend."""
+
+CELLS = 8
+"""Along each side of a box where they pixelate: degree 1/8; at degree 1 it would be one."""
 
 
-def deface(threads: int) -> Callable[[Pixels], Pixels] | str:
-    """Anonymise one frame, or why that can't be done here."""
+def deface(threads: int, shape: tuple[int, int] | None = None) -> Callable[[Pixels], Pixels] | str:
+    """Anonymise one frame, BGR to RGB, or why that can't be done here.
+
+    Args:
+        threads: Of its detector.
+        shape: Columns and rows of what it looks at, as its `--scale`; None: the frame's own.
+    """
     for name in ('tqdm', 'imageio_ffmpeg'):
         # It imports them for the progress and the files of videos, which are not in it here.
         if name not in sys.modules and importlib.util.find_spec(name) is None:
             sys.modules[name] = types.ModuleType(name)
     try:
+        import onnx  # noqa: F401 - it asks for it late, and would fall back to another engine.
         import onnxruntime
         from deface.centerface import CenterFace
         from deface.deface import anonymize_frame
@@ -50,7 +63,8 @@ def deface(threads: int) -> Callable[[Pixels], Pixels] | str:
 
     onnxruntime.InferenceSession = with_threads
     try:
-        find = CenterFace(backend='onnxrt')
+        with contextlib.redirect_stdout(io.StringIO()):
+            find = CenterFace(in_shape=shape, backend='onnxrt')
     finally:
         onnxruntime.InferenceSession = opened
 
@@ -114,26 +128,33 @@ class Plain:
         return [[round(side / scale) for side in boxes[index]] for index in np.ravel(kept)]
 
 
-def cut_and_pasted(method: str) -> Callable[[Any, Sequence[Region]], None] | str:
-    """The obscuring of regions of a PIL image, in place, or why that can't be done here."""
+def bmw(method: str, pixels: Pixels) -> Callable[[Sequence[Region]], None] | str:
+    """The obscuring of regions of a picture of its own, or why that can't be done here.
+
+    Args:
+        method: One of ours, as theirs is called otherwise.
+        pixels: The picture, (rows, columns, 3) BGR; copied.
+    """
     try:
-        from PIL import Image, ImageDraw, ImageFilter
+        from PIL import Image, ImageFilter
     except ImportError as error:
         return f'pip install pillow ({error})'
+    picture = Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
 
-    def blur(image: Any, regions: Sequence[Region]) -> None:
+    def blur(part: Any) -> Any:
+        return part.filter(ImageFilter.GaussianBlur(BLUR_RADIUS))
+
+    def pixelate(part: Any) -> Any:
+        cells = part.resize((CELLS, CELLS), resample=Image.Resampling.BILINEAR)
+        return cells.resize(part.size, resample=Image.Resampling.NEAREST)
+
+    def blackout(part: Any) -> Any:
+        return Image.blend(part, Image.new(part.mode, part.size), 1.0)
+
+    replaced = {'blur': blur, 'pixelate': pixelate, 'blackout': blackout}[method]
+
+    def run(regions: Sequence[Region]) -> None:
         for region in regions:
-            part = image.crop(region)
-            image.paste(part.filter(ImageFilter.GaussianBlur(10 * DEGREE)), region)
+            picture.paste(replaced(picture.crop(region)), region)
 
-    def pixelate(image: Any, regions: Sequence[Region]) -> None:
-        for region in regions:
-            part = image.crop(region)
-            small = part.resize((8, 8), resample=Image.Resampling.BILINEAR)
-            image.paste(small.resize(part.size, Image.Resampling.NEAREST), region)
-
-    def blackout(image: Any, regions: Sequence[Region]) -> None:
-        for x0, y0, x1, y1 in regions:
-            ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), fill=(0, 0, 0))
-
-    return {'blur': blur, 'pixelate': pixelate, 'blackout': blackout}[method]
+    return run

@@ -38,6 +38,8 @@ def in_turns(
     cases: Mapping[str, Callable[[], Any]],
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
+    warm_up: int = WARM_UP,
+    between: Callable[[], Any] = lambda: None,
 ) -> dict[str, Taken]:
     """Time cases in turns; the first rounds, in which caches fill, don't count.
 
@@ -46,12 +48,16 @@ def in_turns(
         rounds: That count.
         clock: In seconds. `time.thread_time` is for work of one thread: other programs take none
             of it away.
+        warm_up: Rounds that don't count.
+        between: Called after every run of a case, in time that doesn't count.
     """
     taken: dict[str, list[float]] = {name: [] for name in cases}
-    for index in range(WARM_UP + rounds):
+    for index in range(warm_up + rounds):
         for name, run in cases.items():
             begin = clock()
             run()
-            if index >= WARM_UP:
-                taken[name].append((clock() - begin) * 1000)
+            took_s = clock() - begin
+            between()
+            if index >= warm_up:
+                taken[name].append(took_s * 1000)
     return {name: Taken(np.array(values)) for name, values in taken.items()}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import select
 import statistics
 import subprocess
@@ -143,16 +144,24 @@ def memory_mb(pid: int) -> dict[str, float]:
     }
 
 
+def processor_s(pid: int) -> float:
+    """How long a process has had a core, in all its threads together."""
+    told = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf('SC_CLK_TCK')
+
+
 def run(args: argparse.Namespace, node_pid: int, source: subprocess.Popen[str]) -> dict[str, Any]:
     """Receive for the time, and account."""
     receiver = Receiver(args.cameras)
     receiver.begin()
     seconds = args.minutes * 60
     first_s = min(FIRST_RSS_S, seconds / 2)
+    busy_s = processor_s(node_pid)
     receiver.spin(first_s)
     first = memory_mb(node_pid)
     receiver.spin(seconds - first_s)
     last = memory_mb(node_pid)
+    busy_s = processor_s(node_pid) - busy_s
     counts = [len(ages) for ages in receiver.ages_ms]
     ages = [age for each in receiver.ages_ms for age in each]
     assert source.stdout is not None
@@ -188,6 +197,7 @@ def run(args: argparse.Namespace, node_pid: int, source: subprocess.Popen[str]) 
         'rss_growth': last['rss'] / first['rss'] - 1,
         'own_mb_first': first['own'],
         'own_mb_end': last['own'],
+        'processor_cores': busy_s / seconds,
     }
 
 
@@ -245,7 +255,7 @@ def show(args: argparse.Namespace, result: dict[str, Any]) -> None:
     print(
         f'  memory {result["rss_mb_first"]:.1f} MB, at the end {result["rss_mb_end"]:.1f} MB '
         f'({result["rss_growth"]:+.1%}); its own {result["own_mb_first"]:.1f} and '
-        f'{result["own_mb_end"]:.1f} MB'
+        f'{result["own_mb_end"]:.1f} MB; the node keeps {result["processor_cores"]:.2f} cores busy'
     )
 
 

@@ -30,6 +30,7 @@ from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.detectors.onnx import OnnxDetector
 from anonymizer_node.formats.image_codecs import ImageCodec
 
+WARM_UP = 10
 MOST_BESIDES_MS = 1.5
 """Median of all that is not inference, 640x480 with one person."""
 
@@ -90,47 +91,79 @@ def message_of(pixels: Any, index: int) -> Any:
     )
 
 
-def measure(
-    width: int, height: int, people: int, rounds: int, method: str, thoroughness: str = ''
-) -> dict[str, Any]:
-    """Milliseconds of each step, median and middle half."""
-    cv2.setNumThreads(1)
-    settings = Settings(threads=1, providers=('cpu',), method=method)
-    settings = settings.changed(thoroughness=thoroughness or settings.thoroughness)
-    pipeline = steps.Pipeline(settings, load_detectors(settings), live=True)
-    pixels, _ = street(width, height, people)
-    codec = ImageCodec()
-    rows: list[dict[str, float]] = []
-    regions = 0
-    for index in range(rounds + 10):
-        message = message_of(pixels, index)
+class Case:
+    """One kind of frame, and what each step took in every round so far.
+
+    Attributes:
+        rows: Milliseconds by step, of the rounds that count.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        people: int,
+        method: str,
+        thoroughness: str = '',
+        input_size: int = 0,
+    ) -> None:
+        cv2.setNumThreads(1)
+        settings = Settings(threads=1, providers=('cpu',), method=method)
+        self._settings = settings.changed(
+            thoroughness=thoroughness or settings.thoroughness,
+            input_size=input_size or settings.input_size,
+        )
+        detectors = load_detectors(self._settings)
+        self._pipeline = steps.Pipeline(self._settings, detectors, live=True)
+        self._pixels, _ = street(width, height, people)
+        self._codec = ImageCodec()
+        self._about = {'width': width, 'height': height, 'people': people, 'method': method}
+        self._rounds = self._regions = 0
+        self.rows: list[dict[str, float]] = []
+
+    def round(self) -> None:
+        """Take the frame through the pipeline once more; the first times don't count."""
+        message = message_of(self._pixels, self._rounds)
+        self._rounds += 1
         with Clocked() as clocked:
             begin = time.thread_time()
-            outcome = pipeline.process(message, codec, '/camera')
+            outcome = self._pipeline.process(message, self._codec, '/camera')
             whole = time.thread_time() - begin
         if outcome.status != 'anonymized':
             raise SystemExit(f'nobody was obscured: {outcome}')
-        regions = len(outcome.regions)
+        self._regions = len(outcome.regions)
         row = {name: 1000 * taken for name, taken in clocked.taken.items()}
         row['the rest'] = 1000 * whole - sum(row.values())
         row['all but inference'] = 1000 * whole - row['inference']
         row['whole'] = 1000 * whole
-        if index >= 10:
-            rows.append(row)
-    return {
-        'width': width,
-        'height': height,
-        'people': people,
-        'regions': regions,
-        'method': method,
-        'thoroughness': settings.thoroughness,
-        'ms': {
-            name: [
-                float(value) for value in np.percentile([row[name] for row in rows], (50, 25, 75))
-            ]
-            for name in rows[0]
-        },
-    }
+        if self._rounds > WARM_UP:
+            self.rows.append(row)
+
+    def result(self) -> dict[str, Any]:
+        """Of each step the median and the middle half."""
+        return {
+            **self._about,
+            'regions': self._regions,
+            'thoroughness': self._settings.thoroughness,
+            'input_size': self._settings.input_size,
+            'ms': {
+                name: [
+                    float(value)
+                    for value in np.percentile([row[name] for row in self.rows], (50, 25, 75))
+                ]
+                for name in self.rows[0]
+            },
+        }
+
+
+def measure(
+    width: int, height: int, people: int, rounds: int, method: str, thoroughness: str = ''
+) -> dict[str, Any]:
+    """Milliseconds of each step, median and middle half."""
+    case = Case(width, height, people, method, thoroughness)
+    for _ in range(WARM_UP + rounds):
+        case.round()
+    return case.result()
 
 
 def main() -> int:

@@ -78,7 +78,7 @@ def test_a_dropped_frame_is_1_and_said_with_its_reason(tmp_path, detector, capsy
     )
     assert run(source, tmp_path / 'out') == 1
     shown = capsys.readouterr().out
-    assert "/front: 1 frames, encoding: Image encoding 'yuv410' is not supported" in shown
+    assert "/front: 1 frame, encoding: Image encoding 'yuv410' is not supported" in shown
     assert len(read_bag(tmp_path / 'out')['/front']) == 1
 
 

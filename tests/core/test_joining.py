@@ -14,6 +14,7 @@ MS = 1_000_000
 SECOND = 1000 * MS
 NOBODY = np.zeros((0, 4), np.float32)
 HOLD = 0.5
+SIZE = (700, 300)
 
 
 def box(x, y=100.0, width=50.0, height=120.0):
@@ -23,7 +24,7 @@ def box(x, y=100.0, width=50.0, height=120.0):
 def joined(frames, hold=HOLD, least=1):
     """Covers of (stamp_ns, boxes), as they come, one for each."""
     joiner = Joiner(hold, least)
-    covers = [cover for frame in frames for cover in joiner.add(*frame)]
+    covers = [cover for frame in frames for cover in joiner.add(frame[0], SIZE, frame[1])]
     covers += joiner.flush()
     assert len(covers) == len(frames)
     return covers
@@ -132,7 +133,7 @@ def test_one_frame_alone_and_no_frame_at_all():
 def test_without_hold_every_frame_is_decided_at_once():
     joiner = Joiner(0.0)
     for index in range(3):
-        (cover,) = joiner.add(index * SECOND, box(100))
+        (cover,) = joiner.add(index * SECOND, SIZE, box(100))
         assert len(cover.held) == 0
     assert joiner.flush() == []
 
@@ -145,7 +146,7 @@ def test_frames_are_decided_on_the_way_and_the_same_as_in_one_piece(monkeypatch)
         frames.append((index * 50 * MS, box(100 + 20 * np.sin(index / 9)) if seen else NOBODY))
     joiner, covered, longest = Joiner(HOLD), [], 0
     for count, frame in enumerate(frames, 1):
-        covered += joiner.add(*frame)
+        covered += joiner.add(frame[0], SIZE, frame[1])
         longest = max(longest, count - len(covered))
     covered += joiner.flush()
     # Three spans of half a second and one to get warm.
@@ -161,7 +162,7 @@ def test_a_driver_that_never_sets_the_stamp_does_not_make_frames_wait_for_ever(m
     monkeypatch.setattr(joining, 'MOST_WAITING', 16)
     joiner, given = Joiner(HOLD), 0
     for index in range(100):
-        given += len(joiner.add(0, box(100) if index % 2 else NOBODY))
+        given += len(joiner.add(0, SIZE, box(100) if index % 2 else NOBODY))
         assert index + 1 - given <= 16
     assert given + len(joiner.flush()) == 100
 
@@ -172,6 +173,75 @@ def test_a_frame_that_was_overtaken_uncovers_nobody():
     frames = [(stamp * MS, found) for stamp, found in zip(stamps, boxes, strict=True)]
     for (_, found), cover in zip(frames, joined(frames), strict=True):
         assert len(found) or covers(cover.held, box(100))
+
+
+# A camera that changes its resolution
+
+SIZES = {'same aspect': (1400, 600), 'smaller': (350, 150), 'another aspect': (1400, 450)}
+
+
+def resized(frames, sizes, least=1):
+    """Covers of (stamp_ns, boxes as in `SIZE`), in frames of sizes."""
+    joiner, covers = Joiner(HOLD, least), []
+    for (stamp_ns, boxes), size in zip(frames, sizes, strict=True):
+        covers += joiner.add(stamp_ns, size, scaled(boxes, size))
+    return covers + joiner.flush()
+
+
+def scaled(boxes, size):
+    across, down = size[0] / SIZE[0], size[1] / SIZE[1]
+    return (boxes * [across, down, across, down]).astype(np.float32)
+
+
+@pytest.mark.parametrize('size', SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize('change', [4, 6, 8])
+def test_whoever_is_missed_where_the_resolution_changes_is_covered_there(size, change):
+    """Missed in four frames: the change is at either end of them or within."""
+    frames = every(100, [box(100)] * 4 + [NOBODY] * 4 + [box(100)] * 4)
+    sizes = [SIZE] * change + [size] * (12 - change)
+    answers = resized(frames, sizes)
+    for index in range(4, 8):
+        wanted = scaled(box(100), sizes[index])
+        held = answers[index].held
+        assert covers(held, wanted), index
+        # No more than the way needs: what isn't scaled lies elsewhere, and reaches far out.
+        left, top, right, bottom = scaled(box(70, 60, 110, 200), sizes[index])[0]
+        assert (held >= [left, top, left, top]).all()
+        assert (held <= [right, bottom] * 2).all()
+    for index in (*range(3), *range(9, 12)):
+        assert not len(answers[index].held), 'who is detected is held nowhere else'
+        assert answers[index].kept.tolist() == [True]
+
+
+@pytest.mark.parametrize('size', SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize('seen', [range(4, 8), range(8, 12)])
+def test_before_the_first_sight_and_after_the_last_a_change_of_the_resolution_counts(size, seen):
+    """The change is at the 8th frame: who is seen up to it is held behind it, and the reverse."""
+    frames = every(100, [box(100) if index in seen else NOBODY for index in range(16)])
+    sizes = [SIZE] * 8 + [size] * 8
+    answers = resized(frames, sizes)
+    reach = range(seen[0] - 5, seen[-1] + 6)
+    for index in set(range(16)) - set(seen):
+        assert covers(answers[index].held, scaled(box(100), sizes[index])) == (index in reach)
+
+
+def test_a_camera_that_goes_to_another_resolution_and_back_is_followed_both_times():
+    walk = [box(100 + 6 * index) for index in range(30)]
+    missed = (9, 10, 11, 19, 20, 21)
+    frames = every(50, [NOBODY if index in missed else walk[index] for index in range(30)])
+    sizes = [SIZE] * 10 + [SIZES['same aspect']] * 10 + [SIZE] * 10
+    answers = resized(frames, sizes)
+    for index in missed:
+        assert covers(answers[index].held, scaled(walk[index], sizes[index])), index
+
+
+@pytest.mark.parametrize('size', SIZES.values(), ids=SIZES)
+def test_sightings_count_across_a_change_of_the_resolution(size):
+    frames = every(100, [box(400) if index in (4, 5, 6, 7) else NOBODY for index in range(12)])
+    sizes = [SIZE] * 6 + [size] * 6
+    for least, kept in ((4, True), (5, False)):
+        answers = resized(frames, sizes, least)
+        assert [answers[index].kept.tolist() for index in (4, 5, 6, 7)] == [[kept]] * 4
 
 
 # Pruning

@@ -401,7 +401,7 @@ def test_each_must_have_a_class_that_is_wanted():
 
 
 def test_as_many_detectors_as_models_are_needed():
-    with pytest.raises(ConfigError, match='1 models, and there are 2 detectors'):
+    with pytest.raises(ConfigError, match='1 model, and there are 2 detectors'):
         Pipeline(SETTINGS, [FakeDetector(), FakeDetector()])
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from samples.bags import IMAGE, STRING, Entry, read_bag, write_bag
 from samples.images import Stamp, image
+from samples.runs import Surprising
 
 from anonymizer_node import __version__
 from anonymizer_node.cli.main import main
@@ -226,7 +227,7 @@ def test_what_kills_more_workers_than_allowed_is_2_and_the_others_are_done(dask,
     assert whole
     assert made == {name: data for name, data in plain.items() if name.partition('/')[0] in whole}
     for name in set(NAMES) - whole:
-        assert f'{bags / "in" / name}: Attempted to run task' in err
+        assert f'{bags / "in" / name}: KilledWorker: Attempted to run task' in err
     assert f'4 bags: 0 not clean, {4 - len(whole)} failed.' in out
 
 
@@ -247,7 +248,7 @@ def test_what_fails_on_a_worker_is_told_and_the_worst_status_is_the_exit_status(
     said = capsys.readouterr()
     assert 'no MCAP file' in said.err
     assert f"'{tmp_path / 'out' / 'taken'}' exists and is not overwritten" in said.err
-    assert '/front: 1 frames, encoding:' in said.out
+    assert '/front: 1 frame, encoding:' in said.out
     assert '4 bags: 1 not clean, 2 failed.' in said.out
     entries = {os.path.basename(e['source']): e for e in json.loads(told.read_text())['bags']}
     assert [entries[name]['clean'] for name in ('a', 'no.mcap', 'odd', 'taken')] == [True] + [
@@ -317,8 +318,9 @@ def test_an_empty_folder_is_2_before_any_cluster_is_asked(tmp_path, capsys):
 
 
 def test_the_work_is_plain_data(bags, tmp_path):
-    for order in orders(bags / 'in', tmp_path / 'out'):
-        assert json.loads(json.dumps(order)) == order
+    made = orders(bags / 'in', tmp_path / 'out')
+    assert [os.path.basename(order['source']) for order in made] == list(NAMES)
+    assert json.loads(json.dumps(made)) == made
 
 
 def test_paths_mean_the_same_in_a_worker_s_folder(bags, tmp_path, monkeypatch):
@@ -402,6 +404,10 @@ def test_a_store_that_fails_is_tried_again_and_wrong_input_is_not(bags, tmp_path
         fail(ConnectionError('no answer'))
     ended = fail(InputError('no bag'))
     assert (ended.status, ended.error) == (2, 'no bag')
+    with pytest.raises(MemoryError):
+        fail(MemoryError())
+    ended = fail(KeyError('nobody'))
+    assert (ended.status, ended.error) == (2, "KeyError: 'nobody'")
 
 
 def test_what_is_written_over_is_a_broken_upload_only(bags, tmp_path):
@@ -435,6 +441,26 @@ def test_the_threads_are_shared_out_among_the_jobs(bags, tmp_path, monkeypatch):
     run(bags / 'in', tmp_path / 'out', '--threads', '9', '--jobs', '8')
     assert [order['threads'] for order in seen] == [2] * 4, 'there are four bags only'
     assert [order['settings']['threads'] for order in seen] == [9] * 4, 'and the report says so'
+
+
+SURPRISES = {
+    'memory': (Surprising(MemoryError), 'MemoryError'),
+    'defect': (Surprising(KeyError, 'nobody'), "KeyError: 'nobody'"),
+}
+
+
+@pytest.mark.parametrize('name', SURPRISES)
+def test_a_surprise_in_one_process_is_told_and_the_other_bags_are_done(bags, tmp_path, capfd, name):
+    surprise, said = SURPRISES[name]
+    made = orders(bags / 'in', tmp_path / 'out')
+    made[1]['settings'] = surprise
+    ended = {item.task.source.name: item for item in fleet.in_processes(made, 2)}
+    assert {key: item.status for key, item in ended.items()} == {'a': 0, 'b': 2, 'c': 0, 'd': 0}
+    assert ended['b'].error == said
+    assert ended['b'].as_dict()['error'] == said
+    assert contents(tmp_path / 'out' / 'c') == contents(bags / 'plain' / 'c')
+    assert not (tmp_path / 'out' / 'b').exists()
+    assert 'Traceback' in capfd.readouterr().err, 'it was tried once'
 
 
 @pytest.mark.parametrize('kills', [1, 2])

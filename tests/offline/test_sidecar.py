@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from io import FileIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,15 @@ from anonymizer_node.core.datatypes import Judgement
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.formats.rosbag.model import BagMessage, Topic
 from anonymizer_node.offline import private as module
+from anonymizer_node.offline import pruning
 from anonymizer_node.offline import sidecar as sidecar_module
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
 from anonymizer_node.offline.judging import is_of
+from anonymizer_node.offline.private import make_folder
 from anonymizer_node.offline.records import Part, Record, as_json, digest_of, from_json
-from anonymizer_node.offline.sidecar import Sidecar, StaleError
+from anonymizer_node.offline.sidecar import COMPLETE, PARTIAL, Sidecar, StaleError
+from anonymizer_node.offline.videos import VIDEO
+from anonymizer_node.offline.videos import is_of as is_of_video
 
 IDENTITY = {'bag': {'count': 9}, 'detectors': [{'names': ['person']}]}
 
@@ -453,3 +458,109 @@ def test_a_record_of_an_image_with_other_parts_is_not_of_it(labels):
     parts = tuple(Part(label, one.parts[0].judgement) for label in labels)
     assert not is_of(one._replace(parts=parts), message, one.digest, inside=False)
     assert is_of(one._replace(parts=parts), message, one.digest, inside=True)
+
+
+@pytest.mark.parametrize('labels', [(), ('', ''), ('views[0]',)], ids=str)
+def test_a_record_with_other_parts_is_not_of_a_frame_of_a_video(labels):
+    frame = SimpleNamespace(stamp_ns=1)
+    judgement = record(1).parts[0].judgement
+    one = Record('clip.mp4', VIDEO, 1, 'ab', (Part('', judgement),))
+    assert is_of_video(one, frame, 'ab')
+    assert not is_of_video(one, frame, 'cd')
+    assert not is_of_video(one._replace(time_ns=2), frame, 'ab')
+    assert not is_of_video(one._replace(msgtype='sensor_msgs/msg/Image'), frame, 'ab')
+    parts = tuple(Part(label, judgement) for label in labels)
+    assert not is_of_video(one._replace(parts=parts), frame, 'ab')
+
+
+# Growing for ever
+
+
+def kept(folder, number, size, age_s, ending=COMPLETE):
+    """A file of detections that was last used so long ago."""
+    path = folder / f'{number:032x}{ending}'
+    path.write_bytes(bytes(size))
+    path.chmod(0o600)
+    os.utime(path, (1_700_000_000 - age_s,) * 2)
+    return path
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A folder in which no more than 3000 bytes are kept."""
+    monkeypatch.setattr(pruning, 'MOST_KEPT_BYTES', 3000)
+    make_folder(tmp_path / 'kept')
+    return tmp_path / 'kept'
+
+
+def finish(folder, identity=IDENTITY):
+    with Sidecar(folder, identity) as sidecar:
+        if not sidecar.was_complete:
+            sidecar.append(record(0))
+        sidecar.complete()
+    return sidecar
+
+
+def test_of_too_many_files_those_that_were_used_longest_ago_go_first(small):
+    paths = [kept(small, number, 1000, age_s=10 * number) for number in range(4)]
+    half = kept(small, 9, 500, age_s=99, ending=PARTIAL)
+    finish(small)
+    assert [path.exists() for path in paths] == [True, True, False, False]
+    assert not half.exists()
+    assert sum(path.stat().st_size for path in small.iterdir()) <= 3000
+    assert finish(small).was_complete, 'and the new one is there'
+
+
+def test_what_fits_is_all_kept(small):
+    paths = [kept(small, number, 700, age_s=number) for number in range(3)]
+    finish(small)
+    assert all(path.exists() for path in paths)
+
+
+def test_a_file_that_is_used_again_is_as_good_as_new(small):
+    finish(small)
+    (mine,) = small.iterdir()
+    os.utime(mine, (1_600_000_000,) * 2)
+    assert finish(small).was_complete
+    other = kept(small, 1, 2900, age_s=0)
+    finish(small, {**IDENTITY, 'tool': 'another'})
+    assert mine.exists()
+    assert not other.exists()
+
+
+def test_the_newest_stays_however_large(small, monkeypatch):
+    monkeypatch.setattr(pruning, 'MOST_KEPT_BYTES', 1)
+    alone = kept(small, 1, 9000, age_s=5)
+    pruning.prune(small, (COMPLETE, PARTIAL), alone)
+    assert alone.exists()
+    finish(small)
+    assert finish(small).was_complete
+
+
+def test_what_is_no_file_of_detections_or_is_being_written_is_left_alone(small, tmp_path):
+    mine = small / 'thesis.detections'
+    mine.write_bytes(bytes(9000))
+    folder = small / f'{5:032x}{COMPLETE}'
+    folder.mkdir()
+    precious = tmp_path / 'precious'
+    precious.write_bytes(bytes(9000))
+    link = small / f'{6:032x}{COMPLETE}'
+    link.symlink_to(precious)
+    others = kept(small, 7, 9000, age_s=5)
+    others.chmod(0o666)
+    fits = kept(small, 8, 100, age_s=6)
+    with Sidecar(small, {**IDENTITY, 'tool': 'slow'}) as slow:
+        slow.append(record(0))
+        (partial,) = small.glob(f'*{PARTIAL}')
+        os.utime(partial, (1_500_000_000,) * 2)
+        finish(small)
+        assert partial.exists()
+        slow.append(record(1))
+        slow.complete()
+    assert mine.exists()
+    assert folder.is_dir()
+    assert link.is_symlink()
+    assert precious.exists()
+    assert others.exists()
+    assert fits.exists(), 'of it all only what may go counts'
+    assert finish(small, {**IDENTITY, 'tool': 'slow'}).was_complete

@@ -162,6 +162,46 @@ def test_who_is_seen_rarely_is_pruned_where_that_is_asked_for(tmp_path, settings
     assert hidden(tmp_path / 'all') == [index <= 6 or 9 <= index <= 20 for index in range(24)]
 
 
+@pytest.mark.parametrize('other', [(128, 96), (128, 72), (32, 24)])
+def test_a_topic_that_changes_its_resolution_and_back_keeps_whoever_is_missed_there_covered(
+    tmp_path, settings, other
+):
+    """Nobody is detected around either change; the person walks on all the while."""
+    count, missed = 18, {5, 6, 12, 13}
+    sizes = [other if 6 <= index < 13 else (WIDTH, HEIGHT) for index in range(count)]
+    entries, places, stamps = [], [], set()
+    for index, (width, height) in enumerate(sizes):
+        across, down = width / WIDTH, height / HEIGHT
+        left = 12 + index
+        place = np.s_[
+            int(8 * down) : int(40 * down), int(left * across) : int((left + 24) * across)
+        ]
+        picture = np.full((height, width, 3), 90, np.uint8)
+        picture[place] = 220
+        time_ns = 100 * SECOND + index * RATE_NS
+        message = image(picture, stamp=Stamp(*divmod(time_ns, SECOND)))
+        entries.append(Entry('/front', IMAGE, message, time_ns))
+        places.append(place)
+        if index in missed:
+            stamps.add(time_ns)
+    detector = Known()
+    look = detector._answer
+    detector._answer = lambda frame: detections() if frame.stamp_ns in stamps else look(frame)
+    source = write_bag(tmp_path / 'in', entries)
+    for name in ('out', 'from the sidecar'):
+        report = anonymize_bag(source, tmp_path / name, settings, [detector])
+        assert report.clean
+        messages = read_messages(tmp_path / name, '/front')
+        assert [(item.width, item.height) for item in messages] == sizes
+        for index, (message, place) in enumerate(zip(messages, places, strict=True)):
+            assert not pixels_of(message)[place].any(), index
+            black = (pixels_of(message) == 0).all(axis=2).mean()
+            share = 24 * 32 / (WIDTH * HEIGHT)
+            assert black < 2 * share, f'{index}: covered is where they are, and not all over'
+    assert len(detector.frames) == count, 'the second run took from the first'
+    assert written(tmp_path / 'out') == written(tmp_path / 'from the sidecar')
+
+
 # A second run
 
 

@@ -71,7 +71,9 @@ def mcap_of(path, put, **options):
 
 IN_MCAP = {
     'another definition': lambda w, s, schema: w.register_schema('a/msg/B', 'ros2msg', RAW),
-    'another channel': lambda w, s, schema: w.register_channel('/log', 'cdr', schema, {'a': 'b'}),
+    'another channel': lambda w, s, schema: [
+        w.register_channel('/log', 'cdr', schema, {'a': word}) for word in 'bc'
+    ],
     'words of a qos': lambda w, s, schema: w.register_channel(
         '/log', 'cdr', schema, {'offered_qos_profiles': '[] # ' + 'A' * 900}
     ),

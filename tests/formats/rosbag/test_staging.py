@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from samples.bags import STRING, digest
@@ -227,8 +228,12 @@ def test_less_room_than_needed_is_refused_with_figures_before_anything_is_writte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_room_enough_is_enough(tmp_path):
+def test_room_enough_is_enough_to_the_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(staging.shutil, 'disk_usage', lambda path: SimpleNamespace(free=2500))
+    monkeypatch.setattr(staging, 'SPARE_BYTES', 1500)
     require_space(tmp_path, 1000, 'It')
+    with pytest.raises(InputError, match=r'has 2\.5 kB free'):
+        require_space(tmp_path, 1001, 'It')
 
 
 @pytest.mark.parametrize(

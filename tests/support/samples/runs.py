@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -14,3 +15,17 @@ def at_work(parent: Path, said: Connection) -> None:
     (made.folder / 'raw.mcap').write_bytes(b'raw')
     said.send(str(made.folder))
     said.recv()
+
+
+class Surprising(dict):
+    """Settings at which whoever reads them stumbles."""
+
+    def __init__(self, error: type[Exception], *words: str) -> None:
+        super().__init__()
+        self._error = error, words
+
+    def __reduce__(self) -> tuple[type[Surprising], tuple[object, ...]]:
+        return Surprising, (self._error[0], *self._error[1])
+
+    def __iter__(self) -> Iterator[str]:
+        raise self._error[0](*self._error[1])

@@ -16,11 +16,10 @@ from anonymizer_node.cli.bag_tables import show_bags, show_plan, show_report
 from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
 from anonymizer_node.offline.bag import BagReport
 from anonymizer_node.offline.cluster import on_cluster
-from anonymizer_node.offline.fleet import Ended, in_processes, orders_of
+from anonymizer_node.offline.fleet import Ended, expected, in_processes, orders_of, said_of
 from anonymizer_node.offline.many import (
     Planned,
     Task,
@@ -162,9 +161,9 @@ def _each(
         try:
             worst = max(worst, once(task))
         except Exception as error:  # Whatever it is, a MemoryError or a defect: the others go on.
-            if not isinstance(error, (AnonymizerError, OSError)):
+            if not expected(error):
                 traceback.print_exc()
-            _failed(Ended(task, error=str(error) or type(error).__name__), entries)
+            _failed(Ended(task, error=said_of(error)), entries)
             worst = 2
         except KeyboardInterrupt:
             print(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from anonymizer_node.core.words import counted
 from anonymizer_node.offline.bag import ENDINGS, BagReport
 from anonymizer_node.offline.plan import TopicPlan
 
@@ -41,7 +42,8 @@ def show_report(console: Console, report: BagReport) -> None:
                 markup=False,
             )
         for cause, reason in topic.reasons.items():
-            console.print(f'{name}: {topic.causes[cause]} frames, {cause}: {reason}', markup=False)
+            frames = counted(topic.causes[cause], 'frames')
+            console.print(f'{name}: {frames}, {cause}: {reason}', markup=False)
         for note in topic.notes:
             console.print(f'{name}: {note}', markup=False)
         if topic.action == 'drop' and not topic.asked:

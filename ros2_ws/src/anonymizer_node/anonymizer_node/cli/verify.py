@@ -164,6 +164,5 @@ def table_of(verdict: Verdict) -> Table:
         table.add_row(f'{law} {name}')
         for check in verdict.checks:
             if check.law == law:
-                looked_at = f'{check.checked:,} {check.unit}'
-                table.add_row(f'  {check.name}', _MARKS[check.state], looked_at)
+                table.add_row(f'  {check.name}', _MARKS[check.state], check.looked_at)
     return table

@@ -14,6 +14,7 @@ from anonymizer_node.core.geometry import grow
 from anonymizer_node.core.heads import FACES, heads
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.core.terms import HEAD, WHOLE, Terms
+from anonymizer_node.core.words import counted
 
 MOST_BOXES = 1000
 """So many people are in no picture. Matching ten thousand boxes with those of the last frame takes
@@ -51,8 +52,8 @@ class Asked:
         terms = settings.terms()
         if len(terms) != len(detectors):
             raise ConfigError(
-                f'model names {len(terms)} models, and there are {len(detectors)} detectors; '
-                'models are changed at the start only.'
+                f'model names {counted(len(terms), "models")}, and there are '
+                f'{counted(len(detectors), "detectors")}; models are changed at the start only.'
             )
         classes = tuple(
             item.wanted(detector.names) for item, detector in zip(terms, detectors, strict=True)

@@ -2,7 +2,8 @@
 
 A recording is seen forwards and backwards by the same tracker. What either of them holds is
 covered, and what either finds again after a gap is covered on the way in between. Nothing goes
-across a cut: the tracker carries nothing over a jump of time or of the camera, either way.
+across a cut: the tracker carries nothing over a jump of time or of the camera, either way. Where a
+camera changes its resolution, what is carried is scaled to the frame that it is carried to.
 
 Frames come in one by one and go out a little later, decided: how long a recording is doesn't
 matter. Backwards, the tracker begins anew every few seconds, so far behind the frames to decide
@@ -45,6 +46,7 @@ class _Waiting:
 
     Attributes:
         stamp_ns: Time of its header, nanoseconds.
+        size: Columns and rows, pixels: of its boxes and of all that covers somebody in it.
         boxes: (N, 4) float32, its own boxes.
         kept: (N,) bool, which of them are to be covered.
         sightings: (N,) int64, in how many frames up to this one each was seen.
@@ -53,6 +55,7 @@ class _Waiting:
     """
 
     stamp_ns: int
+    size: tuple[int, int]
     boxes: Float32Array
     kept: NDArray[np.bool_]
     sightings: NDArray[np.int64]
@@ -79,12 +82,19 @@ class Joiner:
         self._uncounted = _Window(hold_seconds * least_sightings + WARM_UP_S, self._prune)
         self._unjoined = _Window(reach_s, self._look_back)
 
-    def add(self, stamp_ns: int, boxes: Float32Array) -> list[Cover]:
-        """Take the next frame's boxes to cover, (N, 4), and give out what is decided by now."""
+    def add(self, stamp_ns: int, size: tuple[int, int], boxes: Float32Array) -> list[Cover]:
+        """Take the next frame, and give out what is decided by now.
+
+        Args:
+            stamp_ns: Time of its header, nanoseconds.
+            size: Its columns and rows, pixels.
+            boxes: (N, 4), what is to be covered in it by itself, in its pixels.
+        """
         count = len(boxes)
-        frame = _Waiting(stamp_ns, boxes, np.ones(count, bool), np.ones(count, np.int64))
+        frame = _Waiting(stamp_ns, size, boxes, np.ones(count, bool), np.ones(count, np.int64))
         if self._least == 1:
             return self._joined([frame])
+        self._counter.fit(*size)
         self._counter.update(stamp_ns, boxes, self._hold_seconds)
         frame.sightings = self._counter.sightings
         return self._joined(self._uncounted.add(frame))
@@ -97,13 +107,12 @@ class Joiner:
     def _joined(self, frames: Iterable[_Waiting]) -> list[Cover]:
         covers = []
         for frame in frames:
-            boxes = frame.boxes[frame.kept]
-            frame.before.append(self._held(self._tracker, frame.stamp_ns, boxes))
+            frame.before.append(self._held(self._tracker, frame, 1))
             if self._hold_seconds == 0:
                 covers.append(frame.cover())
                 continue
             passed = reversed(self._unjoined.waiting)
-            for other, covered in self._filled(self._tracker, frame.stamp_ns, passed, 1):
+            for other, covered in self._filled(self._tracker, frame, passed, 1):
                 other.before.append(covered)
             covers += [done.cover() for done in self._unjoined.add(frame)]
         return covers
@@ -112,6 +121,7 @@ class Joiner:
         """Say of each frame which boxes are seen often enough, before and after taken together."""
         counter = Tracker()
         for frame in reversed(frames):
+            counter.fit(*frame.size)
             counter.update(-frame.stamp_ns, frame.boxes, self._hold_seconds)
             frame.kept = frame.sightings + counter.sightings - 1 >= self._least
 
@@ -120,31 +130,39 @@ class Joiner:
         tracker = Tracker(hold_whole=True)
         for index in range(len(frames) - 1, -1, -1):
             frame = frames[index]
-            boxes = frame.boxes[frame.kept]
-            frame.behind = [self._held(tracker, -frame.stamp_ns, boxes)]
+            frame.behind = [self._held(tracker, frame, -1)]
             passed = (frames[at] for at in range(index + 1, len(frames)))
-            for other, covered in self._filled(tracker, -frame.stamp_ns, passed, -1):
+            for other, covered in self._filled(tracker, frame, passed, -1):
                 other.behind.append(covered)
 
-    def _held(self, tracker: Tracker, stamp_ns: int, boxes: Float32Array) -> Float64Array:
-        """What a tracker holds in its next frame beside the frame's own boxes, (M, 4)."""
-        return tracker.update(stamp_ns, boxes, self._hold_seconds)[len(boxes) :].astype(np.float64)
+    def _held(self, tracker: Tracker, frame: _Waiting, sign: int) -> Float64Array:
+        """What a tracker holds in its next frame beside the frame's own boxes, (M, 4).
+
+        Args:
+            tracker: That sees it.
+            frame: The next one to it.
+            sign: Of time, to the tracker.
+        """
+        boxes = frame.boxes[frame.kept]
+        tracker.fit(*frame.size)
+        covered = tracker.update(sign * frame.stamp_ns, boxes, self._hold_seconds)
+        return covered[len(boxes) :].astype(np.float64)
 
     def _filled(
-        self, tracker: Tracker, now_ns: int, passed: Iterable[_Waiting], sign: int
+        self, tracker: Tracker, last: _Waiting, passed: Iterable[_Waiting], sign: int
     ) -> Iterator[tuple[_Waiting, Float64Array]]:
         """The frames in the gaps that a tracker's last frame closed, and what covers them.
 
         Args:
             tracker: That saw it.
-            now_ns: Its time, as the tracker was told.
+            last: The last one.
             passed: Frames that the tracker saw before, the last first.
             sign: Of time, to the tracker.
         """
         gaps = Gaps(*(np.concatenate(parts) for parts in zip(*tracker.gaps, strict=True)))
         if not len(gaps.seen_ns):
             return
-        first_ns = int(gaps.seen_ns.min())
+        now_ns, first_ns = sign * last.stamp_ns, int(gaps.seen_ns.min())
         for other in passed:
             then_ns = sign * other.stamp_ns
             if then_ns <= first_ns:
@@ -153,7 +171,8 @@ class Joiner:
             if rows.any():
                 seen_ns, long_ns = gaps.seen_ns[rows], now_ns - gaps.seen_ns[rows]
                 share = (then_ns - seen_ns) / long_ns
-                yield other, between(gaps.before[rows], gaps.after[rows], share, long_ns / 1e9)
+                covered = between(gaps.before[rows], gaps.after[rows], share, long_ns / 1e9)
+                yield other, covered * np.tile(np.divide(other.size, last.size), 2)
 
 
 class _Window:

@@ -257,7 +257,7 @@ class Pipeline:
         """What was detected, None if this frame is one between, and the boxes to cover."""
         hold_seconds = asked.settings.hold_seconds
         state = self._sources.setdefault(frame.source, _Source())
-        state.fit(frame)
+        state.tracker.fit(frame.width, frame.height)
         if self._live and not state.due(frame, asked):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
         found = self._found(frame, asked)
@@ -283,13 +283,6 @@ class _Source:
         self._last: tuple[int, int, Asked] | None = None
         self._passed_over = 0
         self._detected_ns = 0
-        self._size = (0, 0)
-
-    def fit(self, frame: Frame) -> None:
-        """Hold what is held in a frame of its size: a camera may change its resolution."""
-        before, self._size = self._size, (frame.width, frame.height)
-        if before != self._size and all(before):
-            self.tracker.rescale(frame.width / before[0], frame.height / before[1])
 
     def due(self, frame: Frame, asked: Asked) -> bool:
         """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""

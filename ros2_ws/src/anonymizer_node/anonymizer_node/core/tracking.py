@@ -88,12 +88,19 @@ class Tracker:
         """
         self._hold_whole = hold_whole
         self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
+        self._size = (0, 0)
         self.gaps: tuple[Gaps, ...] = ()
         self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def rescale(self, across: float, down: float) -> None:
-        """The images come in another size from now on, by these factors."""
-        self._tracks = self._tracks.scaled(across, down)
+    def fit(self, width: int, height: int) -> None:
+        """Hold what is held in a frame of this size: a camera may change its resolution.
+
+        Each axis is scaled by itself. What a camera that changes its aspect shows more or less of
+        it doesn't say.
+        """
+        before, self._size = self._size, (width, height)
+        if before != self._size and all(before):
+            self._tracks = self._tracks.scaled(width / before[0], height / before[1])
 
     def update(self, stamp_ns: int, xyxy: Float32Array, hold_seconds: float) -> Float32Array:
         """Take one frame's boxes and say what must be covered in it.

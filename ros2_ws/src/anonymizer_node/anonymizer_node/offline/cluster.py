@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from anonymizer_node import __version__
-from anonymizer_node.core.errors import AnonymizerError, InputError, StorageError
+from anonymizer_node.core.errors import InputError, StorageError
 from anonymizer_node.offline.fleet import (
     Ended,
     Order,
@@ -102,7 +102,7 @@ def _on_worker(order: Order) -> Ended:
     """The work on a bag; what may go better the next time is raised, for Dask to try again."""
     try:
         return Ended(task_of(order), carry_out(order))
-    except StorageError:
+    except (StorageError, OSError, MemoryError):
         raise
-    except AnonymizerError as error:
-        return Ended(task_of(order), error=str(error))
+    except Exception as error:  # What it is doesn't change by trying: a defect, or the bag's own.
+        return Ended(task_of(order), error=said_of(error))

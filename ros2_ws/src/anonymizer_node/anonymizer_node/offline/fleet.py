@@ -10,6 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import signal
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
@@ -209,7 +210,9 @@ def _in_process(connection: Connection, order: Order) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         try:
             ended = Ended(task_of(order), carry_out(order))
-        except (AnonymizerError, OSError) as error:
+        except Exception as error:  # Whatever it is, a MemoryError or a defect: it is this bag's.
+            if not expected(error):
+                traceback.print_exc()
             ended = Ended(task_of(order), error=said_of(error))
         connection.send(ended)
 
@@ -243,6 +246,14 @@ def _died(process: BaseProcess) -> str:
     )
 
 
+def expected(error: BaseException | None) -> bool:
+    """Whether an error says what is wrong with a bag; any other one is a surprise."""
+    return isinstance(error, (AnonymizerError, OSError))
+
+
 def said_of(error: BaseException | None) -> str:
-    """An error in words; some have none."""
-    return str(error) or type(error).__name__
+    """An error in words: a surprise is told by its name, as are those that have no words."""
+    name, words = type(error).__name__, str(error)
+    if expected(error):
+        return words or name
+    return f'{name}: {words}' if words else name

@@ -32,11 +32,13 @@ class _Source:
         self.joiner = joiner
         self._waiting: deque[tuple[_Entry, int]] = deque()
 
-    def add(self, entry: _Entry, index: int, stamp_ns: int, boxes: Float32Array) -> None:
+    def add(
+        self, entry: _Entry, index: int, stamp_ns: int, size: tuple[int, int], boxes: Float32Array
+    ) -> None:
         """Take the next frame: a part of an entry."""
         entry.waits += 1
         self._waiting.append((entry, index))
-        self._decided(self.joiner.add(stamp_ns, boxes))
+        self._decided(self.joiner.add(stamp_ns, size, boxes))
 
     def flush(self) -> None:
         """Decide all that wait."""
@@ -78,7 +80,8 @@ def joined(
         for index, (label, judgement) in enumerate(record.parts):
             if not judgement.cause and judgement.stamp_ns is not None:
                 source = of_kind.setdefault(label, _Source(joiner()))
-                source.add(entry, index, judgement.stamp_ns, to_cover(judgement))
+                size = judgement.width, judgement.height
+                source.add(entry, index, judgement.stamp_ns, size, to_cover(judgement))
         if seen[kind] >= counts.get(kind, 0):
             _flush(of_kind.values())
         if len(queue) > MOST_QUEUED:

@@ -17,6 +17,7 @@ from anonymizer_node.core.roles import Detector
 from anonymizer_node.formats.image_codecs import COMPRESSIONS
 from anonymizer_node.formats.photos import kind_of
 from anonymizer_node.formats.rosbag.staging import (
+    NO_ROOM,
     Staging,
     in_words,
     require_space,
@@ -31,7 +32,7 @@ from anonymizer_node.offline.photos import anonymize_photo
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME, described
 from anonymizer_node.offline.stages import in_order
 from anonymizer_node.offline.teams import Team, load_teams
-from anonymizer_node.offline.videos import NO_ROOM, VideoOutput, anonymize_video
+from anonymizer_node.offline.videos import VideoOutput, anonymize_video
 
 Progress = Callable[[str, int, int], None]
 """(what is in work, how much of it is done, how much there is; 0 if unknown)."""

@@ -149,6 +149,15 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
             remarks.losses.append(f'{said}: {placeless} it.')
     if not innocent(reader.custom_data.items()):
         remarks.losses.append('The custom data is left out: it is large enough to hold a picture.')
+    if reader.words and not reader.words_are_innocent:
+        remarks.losses.append(
+            'What is said of the channels is left out: it is large enough to hold a picture.'
+        )
+    elif reader.words and packing.storage != 'mcap':
+        said = ', '.join(
+            dict.fromkeys(repr(key) for item in reader.topics for key, _ in item.words)
+        )
+        remarks.losses.append(f'What channels say under {said} is left out: {placeless} it.')
     names = ', '.join(repr(name) for name, _, _ in reader.attachments)
     if names and output.attachments == 'drop':
         remarks.notes.append(f'The attachments {names} are left out, as asked.')
@@ -169,6 +178,7 @@ def _told_apart(reader: BagReader) -> list[tuple[MetadataRecord, bool]]:
     """Metadata records, and whether each is too small for a picture, with those before it."""
     custom = reader.custom_data.items()
     whole = size_of_words(custom) if innocent(custom) else 0  # Else it is left out.
+    whole += size_of_words(reader.words) if reader.words_are_innocent else 0
     found = []
     for record in reader.metadata_records:
         small = whole + record.size <= MOST_WORDS

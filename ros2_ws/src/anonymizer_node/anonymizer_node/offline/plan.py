@@ -8,17 +8,11 @@ from typing import Any
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.core.topic_patterns import TopicPattern, is_pattern
-from anonymizer_node.formats.bags import BagReader, Place, Topic
+from anonymizer_node.formats.bags import BagReader, Leaf, Place, Topic
 from anonymizer_node.formats.embedded import IMAGE_FORMS
 from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.offline.clouds import OLD_POINT_CLOUD, POINT_CLOUD
-from anonymizer_node.offline.payloads import why_picture
-
-SHAPELESS_TYPES = frozenset(
-    f'std_msgs/msg/{base}MultiArray'
-    for base in ('Byte', 'Float32', 'Float64', 'Int8', 'Int16', 'Int32', 'Int64')
-) | frozenset(f'std_msgs/msg/UInt{bits}MultiArray' for bits in (8, 16, 32, 64))
-"""Containers for numbers of any meaning, pixels among them."""
+from anonymizer_node.offline.payloads import Suspects, seldom, suspects_among
 
 _LOOKED_AT = frozenset({(POINT_CLOUD, 'data'), (OLD_POINT_CLOUD, 'channels.values')})
 """Fields of types whose messages are looked at one by one, see `offline.clouds`."""
@@ -35,6 +29,7 @@ class TopicPlan:
         asked: Whether the user named this action.
         places: Where images are inside its messages; () if they are images themselves.
         twin: Name of the colour topic that it follows, in place of being judged; or ''.
+        told: Fields that may be a picture, as each message tells, see `offline.counting`.
     """
 
     topic: Topic
@@ -43,6 +38,7 @@ class TopicPlan:
     asked: bool = False
     places: tuple[Place, ...] = ()
     twin: str = ''
+    told: tuple[Leaf, ...] = ()
 
     @property
     def lossy(self) -> bool:
@@ -141,8 +137,10 @@ def _planned(
 ) -> TopicPlan:
     asked = actions.get(topic.name)
     wanted = asked == 'anonymize' or topic.name in settings.input_topics
-    places = () if readable(topic) else reader.places(topic.msgtype, IMAGE_FORMS)
-    hidden = why_image_bearing(topic.msgtype, reader)
+    places = () if readable(topic) else _places(topic.msgtype, reader)
+    hidden, told = why_image_bearing(topic.msgtype, reader)
+    if told and readable(topic):
+        hidden = f'images that have more than their pixels in {told[0].path!r}'
     if topic.name.endswith('/compressedDepth') and topic.msgtype in CODECS:
         hidden, places = 'images in a form that can not be read', ()
     can_be_read = (readable(topic) or bool(places)) and not hidden
@@ -168,28 +166,42 @@ def _planned(
         if settings.input_topics and not wanted:
             return TopicPlan(topic, 'drop', 'images, and not among input_topics')
         inside = ', '.join(f'{place.msgtype} in {str(place)!r}' for place in places if place.path)
-        return TopicPlan(topic, 'anonymize', inside or 'images', False, places)
+        return TopicPlan(topic, 'anonymize', inside or 'images', False, places, told=told)
     if topic.msgtype in (POINT_CLOUD, OLD_POINT_CLOUD):
         return TopicPlan(topic, 'copy', 'point clouds without colour')
+    if told:
+        return TopicPlan(topic, 'copy', 'messages with too few numbers for an image', told=told)
     return TopicPlan(topic, 'copy', 'holds no image')
 
 
-def why_image_bearing(msgtype: str, reader: BagReader) -> str:
-    """Why a message type may hold pictures that nobody reads, or '' if it surely doesn't.
+def why_image_bearing(msgtype: str, reader: BagReader) -> Suspects:
+    """Why a message type may hold pictures that nobody reads.
 
     A type is innocent only if its definition is known and holds, but for the images that are
-    anonymised, nothing that could be one. Of a point cloud it can't be told by its type: each of
-    its messages has to be looked at.
+    anonymised, nothing that could be one. Of point clouds and many numbers it can't be told by the
+    type: each message has to be looked at.
     """
     leaves = reader.leaves(msgtype)
     if leaves is None:
-        return (
-            'the bag holds no message definition of it, or two that differ, so it may hold images'
+        return Suspects(
+            'the bag holds no message definition of it, or two that differ, so it may hold images',
+            (),
         )
     # Not every image type: one within another is no place that is looked at.
-    judged = {'.'.join((*place.path, 'data')) for place in reader.places(msgtype, IMAGE_FORMS)}
-    for leaf in leaves:
-        if leaf.within[-1] in SHAPELESS_TYPES:
-            return f'its field {leaf.path!r} is a {leaf.within[-1]}, which may hold an image'
+    judged = {_data_of(place) for place in _places(msgtype, reader)}
     unread = [leaf for leaf in leaves if leaf.path not in judged]
-    return why_picture([leaf for leaf in unread if (msgtype, leaf.path) not in _LOOKED_AT])
+    return suspects_among([leaf for leaf in unread if (msgtype, leaf.path) not in _LOOKED_AT])
+
+
+def _places(msgtype: str, reader: BagReader) -> tuple[Place, ...]:
+    """Where images are inside a type, but for those that hardly any message has."""
+    places = reader.places(msgtype, IMAGE_FORMS)
+    if not places:
+        return ()
+    rare = {leaf.path for leaf in reader.leaves(msgtype) or () if seldom(leaf)}
+    return tuple(place for place in places if _data_of(place) not in rare)
+
+
+def _data_of(place: Place) -> str:
+    """The path of an image's bytes."""
+    return '.'.join((*place.path, 'data'))

@@ -41,7 +41,7 @@ def open_private(path: Path, write: bool = False) -> FileIO | None:
     if path.is_symlink():
         return None
     descriptor = os.open(path, flags | _NO_LINK, 0o600)
-    if not _is_private(os.fstat(descriptor)):
+    if not is_private(os.fstat(descriptor)):
         os.close(descriptor)
         return None
     return FileIO(descriptor, 'r+' if write else 'r')
@@ -63,7 +63,8 @@ def locked(file: FileIO, path: Path) -> bool:
         return False
 
 
-def _is_private(status: os.stat_result) -> bool:
+def is_private(status: os.stat_result) -> bool:
+    """Whether a file is this user's alone, no link, and others may not write to it."""
     if not stat.S_ISREG(status.st_mode):
         return False
     if not hasattr(os, 'geteuid'):  # Windows, where the mode says nothing of others.

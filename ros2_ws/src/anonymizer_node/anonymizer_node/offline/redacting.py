@@ -14,7 +14,7 @@ from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.formats.image_codecs import stamp_ns
 from anonymizer_node.offline.in_step import InStep, Step
-from anonymizer_node.offline.inside import line_of, lines_of, redact_inside
+from anonymizer_node.offline.inside import Processed, line_of, lines_of, redact_inside
 from anonymizer_node.offline.joined import Kind, joined
 from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
@@ -179,7 +179,7 @@ class Redacting:
         if planned.twin:
             return self._followed(message, work.twin or Twin(planned.twin))
         if not is_judged(planned):
-            refusal = None if planned.asked else refusal_of(self._reader, message)
+            refusal = None if planned.asked else refusal_of(self._reader, message, planned.told)
             if refusal is not None:
                 outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
                 return Done(message, None, outcome)
@@ -228,6 +228,11 @@ class Redacting:
             },
             vouched=planned.action == 'copy',
         )
+        if processed.data is not None and planned.action != 'copy':
+            refusal = refusal_of(self._reader, message, planned.told)
+            if refusal is not None:
+                outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
+                processed = Processed(outcome, (), processed.stamp_ns, None)
         return Done(message, processed.data, processed.outcome, lines_of(processed))
 
     def _followed(self, message: BagMessage, twin: Twin) -> Done:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
 from anonymizer_node.offline.private import locked, make_folder, open_private, temporary
+from anonymizer_node.offline.pruning import prune, used
 from anonymizer_node.offline.records import Record, as_json, failed, from_json
 
 FORMAT = 'anonymizer_node detections'
@@ -134,6 +135,8 @@ class Sidecar:
             self._put({'frames_end': True})
             os.fsync(self._file.fileno())
             self._path(PARTIAL).replace(self._path(COMPLETE))
+            assert self._folder is not None
+            prune(self._folder, (COMPLETE, PARTIAL), self._path(COMPLETE))
         except OSError as error:
             self._lose(error)
 
@@ -196,6 +199,7 @@ class Sidecar:
                 if whole:
                     self._ready = LineEnd(end, START)
                     self.was_complete = self._done = True
+                    used(self._path(COMPLETE))
                     return
                 self._file.close()
         file = open_private(self._path(PARTIAL), write=True)

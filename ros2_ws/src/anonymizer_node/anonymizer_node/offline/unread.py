@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.formats.bags import BagMessage, BagReader
-from anonymizer_node.offline import clouds
+from anonymizer_node.formats.bags import BagMessage, BagReader, Leaf
+from anonymizer_node.offline import clouds, counting
 
 LEAST_CODED = 344
 """Characters of 256 bytes in base64: with so many the words of a message may be a picture."""
@@ -31,8 +32,14 @@ class Refusal(NamedTuple):
     reason: str
 
 
-def refusal_of(reader: BagReader, message: BagMessage) -> Refusal | None:
-    """Why a message that nobody vouches for may show a picture, or None if it doesn't."""
+def refusal_of(reader: BagReader, message: BagMessage, told: Sequence[Leaf] = ()) -> Refusal | None:
+    """Why a message that nobody vouches for may show a picture, or None if it doesn't.
+
+    Args:
+        reader: Of the bag that the message is from.
+        message: As recorded.
+        told: Fields of its type that may be a picture, as each message tells.
+    """
     msgtype = message.topic.msgtype
     if msgtype in (clouds.POINT_CLOUD, clouds.OLD_POINT_CLOUD):
         why = clouds.why_picture(reader, message)
@@ -40,9 +47,13 @@ def refusal_of(reader: BagReader, message: BagMessage) -> Refusal | None:
     remedy = f'topic_actions "{message.topic.name}=copy" vouches that it shows nobody.'
     try:
         # With more bytes than its type has, it is none, too.
-        words = '\n'.join(_words(reader.decode(msgtype, message.data)))
+        decoded = reader.decode(msgtype, message.data)
+        words = '\n'.join(_words(decoded))
+        why = counting.why_picture(decoded, told)
     except (FrameError, RecursionError) as error:
         return Refusal('unreadable', f'{error}; {remedy}')
+    if why:
+        return Refusal(counting.CAUSE, f'A {msgtype} has {why}; {remedy}')
     runs = [len(run) for run in _CODE.findall(words)]
     coded = sum(length for length in runs if length >= LEAST_CODED) + len(_CONTROL.findall(words))
     if coded >= LEAST_CODED:

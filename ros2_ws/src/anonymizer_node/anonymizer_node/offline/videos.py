@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import sys
@@ -17,6 +16,7 @@ from anonymizer_node.core.datatypes import Cover, Outcome
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.joining import Joiner
 from anonymizer_node.core.pipeline import Pipeline
+from anonymizer_node.formats.rosbag.staging import NO_ROOM
 from anonymizer_node.formats.video_encoders import encoder_for
 from anonymizer_node.formats.video_files import VideoReader, pixel_format_for
 from anonymizer_node.formats.video_frames import VideoCodec, VideoImage
@@ -30,8 +30,6 @@ from anonymizer_node.offline.report import TopicReport
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.teams import cache_folder, looks_of
 from anonymizer_node.offline.video_checks import compare, describe
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _HEAD_BYTES = 1 << 20
 _COPIED = 'the same stream of pictures'
@@ -88,8 +86,12 @@ class VideoImages:
 
 
 def is_of(record: Record, image: VideoImage, digest: str) -> bool:
-    """Whether a record was made of this very frame, which has this digest."""
-    return (record.time_ns, record.digest) == (image.stamp_ns, digest)
+    """Whether a record was made of this very frame, which has this digest, and of nothing else."""
+    return (
+        [part.label for part in record.parts] == ['']
+        and record.msgtype == VIDEO
+        and (record.time_ns, record.digest) == (image.stamp_ns, digest)
+    )
 
 
 def anonymize_video(

@@ -11,7 +11,7 @@ from anonymizer_node.proof.agreement import check_figures, check_run, contradict
 from anonymizer_node.proof.beside import check_beside
 from anonymizer_node.proof.definitions import holds_images
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
-from anonymizer_node.proof.inside import InsideChecks, by_message
+from anonymizer_node.proof.inside import InsideChecks, by_message, unjudged_in
 from anonymizer_node.proof.lockstep import Lockstep, Placed
 from anonymizer_node.proof.pictures import IMAGE_TYPES
 from anonymizer_node.proof.record import COPIED, FrameRecord, Record, stamp_ns
@@ -96,6 +96,7 @@ class BagLaws:
         self._times = TimesKept(target)
         self._dropped: Counter[str] = Counter()
         self._owner_said: set[str] = set()
+        self._with_images: set[str] = set()
         self._labels: dict[Kind, str] = {}
         self._stated: dict[str, list[FrameRecord]] = {}
         self._read: Counter[str] = Counter()
@@ -153,12 +154,15 @@ class BagLaws:
         for kind, entries in ins.items():
             (_, msgtype), name = kind, self._labels[kind]
             said = self._record.topic(name)
-            asked = said.get('action') == self._record.asked_for(kind[0]) == 'copy'
+            wanted = said.get('action') == self._record.asked_for(kind[0]) == 'copy'
+            asked = wanted and said.get('asked') is True
             self._stated[name] = self._record.frames_of(*kind)
             # Of a topic that its owner wants copied, what can be read may be anonymised.
             inside = any(frame.image is not None for frame in self._stated[name])
-            holds = msgtype in IMAGE_TYPES or holds_images(self._source, msgtype)
-            image = inside or (holds and (not asked or self._stated[name]))
+            holds = holds_images(self._source, msgtype)
+            if holds:
+                self._with_images.add(name)
+            image = inside or (msgtype in IMAGE_TYPES and (not asked or self._stated[name]))
             role = 'anonymized' if image else 'copied'
             if kind in outs:
                 self._topics.seen(change_of(entries, outs[kind]))
@@ -310,6 +314,8 @@ class BagLaws:
         self._copied.seen(None if same else _placed(found, what))
         if name not in self._owner_said:
             shown = shown_in(self._source, message)
+            if not shown and name in self._with_images:
+                shown = unjudged_in(self._source, message)
             self._unread.seen(_placed(found, f'holds {shown}') if shown else None)
 
     def _report_strays(self) -> None:

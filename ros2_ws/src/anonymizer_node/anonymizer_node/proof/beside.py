@@ -96,3 +96,6 @@ def _words(reader: BagReader) -> Iterator[tuple[str, tuple[tuple[str, str], ...]
         yield record.name, tuple(record.values)
     for key, value in reader.custom_data.items():
         yield key, ((key, value),)
+    for topic in reader.topics:
+        for key, value in topic.words:
+            yield f'{topic.name} {key}', ((key, value),)

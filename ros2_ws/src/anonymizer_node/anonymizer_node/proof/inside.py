@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.proof.definitions import IMAGE_FIELDS
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.record import FrameRecord, Record
@@ -95,6 +97,18 @@ def pictures_in(message: Any, label: str = '') -> Iterator[tuple[str, Any]]:
         return
     for name in names:
         yield from pictures_in(getattr(message, name), f'{label}.{name}' if label else name)
+
+
+def unjudged_in(reader: BagReader, message: BagMessage) -> str:
+    """The first image in a message of which nothing is on record, in words, or ''."""
+    try:
+        decoded = reader.decode(message.topic.msgtype, message.data)
+    except FrameError:
+        return 'something that can not be read, and may be a picture'
+    label = next((label for label, _ in pictures_in(decoded)), None)
+    return (
+        '' if label is None else f'an image, {label or "itself"}, which may be a picture of anybody'
+    )
 
 
 def beside_the_pictures(message: Any) -> Any:

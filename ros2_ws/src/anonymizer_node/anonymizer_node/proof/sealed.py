@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from anonymizer_node.core.words import counted
 from anonymizer_node.proof.record import REGIONS_NAME, REPORT_NAME, Record
 from anonymizer_node.proof.verdict import Check, Failure, Tally
 from anonymizer_node.resources import share_path
@@ -60,7 +61,7 @@ def check_models(record: Record) -> Check:
     models = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
     entries = _entries(record)
     if len(models) != len(entries):
-        what = f'{len(models)} models are on record for {len(entries)} in the settings'
+        what = f'on record are {counted(len(models), "models")}, in the settings {len(entries)}'
         tally.fail(Failure('', what))
     known = known_models()
     others = []

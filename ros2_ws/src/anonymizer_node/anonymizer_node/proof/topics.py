@@ -9,6 +9,7 @@ from typing import Any
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.proof.definitions import defined_twice, types_in
+from anonymizer_node.proof.pixels import pixels_in
 from anonymizer_node.proof.verdict import Failure
 
 POINT_CLOUD = 'sensor_msgs/msg/PointCloud2'
@@ -33,6 +34,9 @@ _PICTURE_FILE = re.compile(
 _PICTURE_IN_BASE64 = re.compile(rb'(?:/9j/|iVBORw0KGgo)(?:[A-Za-z0-9+/]\s*){300}')
 _WIDTHS = (1, 1, 2, 2, 4, 4, 4, 8)
 """Bytes of a point field of datatype 1, 2 and so on."""
+
+_HOLDS_PIXELS = re.compile(r'std_msgs/(\w+MultiArray|ColorRGBA)')
+"""Types that may hold pixels one by one: see `proof.pixels`."""
 
 Kind = tuple[str, str]
 """A topic's name and message type: publishers of two types may share a name."""
@@ -132,8 +136,16 @@ def shown_in(reader: BagReader, message: BagMessage) -> str:
         except (FrameError, AttributeError, IndexError):
             return 'a point cloud that can not be read'
         return f'a point cloud with {found}, which may be a picture' if found else ''
-    if defined_twice(reader.definitions, types_in(reader, msgtype)):
+    types = types_in(reader, msgtype)
+    if defined_twice(reader.definitions, types):
         return 'something of a type that the bag defines twice, in two ways'
+    if any(_HOLDS_PIXELS.fullmatch(name) for name in types):
+        try:
+            found = pixels_in(reader.decode(msgtype, message.data))
+        except FrameError:
+            return 'something that can not be read'
+        if found:
+            return found
     picture = picture_file_in(bytes(message.data))
     if not picture and _PICTURE_IN_BASE64.search(bytes(message.data)):
         return 'a picture file in base64'

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from anonymizer_node.core.words import counted
+
 LAWS: Mapping[int, str] = {
     1: 'Fail closed',
     2: 'Nothing else changes',
@@ -78,6 +80,11 @@ class Check:
         if not self.passed:
             return 'warning' if self.warning else 'failed'
         return 'passed' if self.checked else 'empty'
+
+    @property
+    def looked_at(self) -> str:
+        """How many of what were looked at."""
+        return counted(self.checked, self.unit)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -44,14 +44,20 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
     Returns:
         Exit status: 0 ended as told to, 1 refused to start.
     """
+    told = threading.Event()
+    # Python's own handler raises KeyboardInterrupt wherever it happens to be, inside rclpy too.
+    # rclpy's handler, which calls this one, ends the context, as it does for SIGTERM.
+    signal.signal(signal.SIGINT, lambda *_: told.set())
     try:
         rclpy.init(args=None if args is None else list(args))
     except RuntimeError as error:  # The root of rclpy's RCLError.
         return _refused(error)
     try:
+        if told.is_set():  # Before rclpy heeded it.
+            return 0
         with bounded_end(rclpy.utilities.get_default_context()) as began:
             return _run(detector_factory, began)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         return 0
     except ParameterException as error:
         return _refused(error)
@@ -94,7 +100,7 @@ def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> i
             return 1
         status = 0
         return 0
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         status = 0
         raise
     finally:

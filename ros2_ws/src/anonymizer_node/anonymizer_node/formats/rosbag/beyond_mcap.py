@@ -195,8 +195,10 @@ class _Mcap:
             name, _, words = fields.text(), fields.text(), fields.words()
             if name not in {topic for topic, _ in self._kinds}:
                 raise BeyondError('a channel that is none of the recording')
-            if not set(words) <= _CHANNEL_KEYS:
-                raise BeyondError(f'the words {sorted(set(words) - _CHANNEL_KEYS)} of a channel')
+            known = {item for topic in self._topics if topic.name == name for item in topic.words}
+            more = sorted(key for key, _ in words.items() - known if key not in _CHANNEL_KEYS)
+            if more:
+                raise BeyondError(f'the words {more} of a channel')
             if len(words.get('topic_type_hash', '')) > MOST_NAME or not is_plain_qos(
                 words.get('offered_qos_profiles', '')
             ):

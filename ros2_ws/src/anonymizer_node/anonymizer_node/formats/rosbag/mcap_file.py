@@ -32,6 +32,7 @@ MOST_LATE_NS = 5_000_000_000
 long all of them are held."""
 
 _TEXT_KEY = 'serialized_metadata'
+_QOS_KEY, _HASH_KEY = 'offered_qos_profiles', 'topic_type_hash'
 
 
 class McapFile:
@@ -226,15 +227,18 @@ class McapFile:
                     f'{channel.message_encoding!r}, not as cdr'
                 )
             readable = schema is not None and schema.encoding in ('ros2msg', 'ros2idl', 'omgidl')
+            said = channel.metadata
             self.topics.append(
                 Topic(
                     channel.topic,
                     schema.name if schema else '',
                     counts.get(key, 0),
-                    tuple(parse_qos(channel.metadata.get('offered_qos_profiles', ''))),
+                    tuple(parse_qos(said.get(_QOS_KEY, ''))),
                     schema.data.decode() if schema and readable else '',
-                    channel.metadata.get('topic_type_hash', ''),
+                    said.get(_HASH_KEY, ''),
                     key,
+                    schema.encoding if schema and readable else '',
+                    tuple(item for item in said.items() if item[0] not in (_QOS_KEY, _HASH_KEY)),
                 )
             )
 

@@ -46,6 +46,8 @@ class Topic(NamedTuple):
         definition: The message definition's text, or ''.
         type_hash: REP 2011 hash, or ''.
         key: Tells this entry from the other entries of its bag.
+        language: What the storage calls that of the definition, or '': as the text tells.
+        words: What else an MCAP file says of the channel, keys and values.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Topic(NamedTuple):
     definition: str = ''
     type_hash: str = ''
     key: int = 0
+    language: str = ''
+    words: tuple[tuple[str, str], ...] = ()
 
 
 class BagMessage(NamedTuple):

@@ -13,7 +13,14 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
-from anonymizer_node.formats.rosbag import beyond, beyond_mcap, found, metadata, zipped
+from anonymizer_node.formats.rosbag import (
+    beyond,
+    beyond_mcap,
+    channels,
+    found,
+    metadata,
+    zipped,
+)
 from anonymizer_node.formats.rosbag.definitions import leaves_of, own_types, places_of, typestore_of
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
@@ -22,9 +29,11 @@ from anonymizer_node.formats.rosbag.model import (
     Packing,
     Place,
     Topic,
+    innocent,
 )
 from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
 from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
+from anonymizer_node.formats.rosbag.staging import NoRoomError
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
@@ -94,6 +103,9 @@ class BagReader:
             self._files.find()
             self.size = sum(path.stat().st_size for path in self._files.paths)
             self._describe()
+        except NoRoomError:  # It says nothing against the recording.
+            self._close()
+            raise
         except Exception as error:  # The edge to parsers that aren't ours, and damaged files make
             # them raise nearly anything: errors of storage and decompressor, struct.error,
             # MemoryError at a length that lies.
@@ -138,6 +150,17 @@ class BagReader:
         return written + copies * max(sizes, default=0)
 
     @property
+    def words(self) -> channels.Words:
+        """What is said of channels, each word once: one that is there again shows nothing more."""
+        return channels.each_once(self.topics)
+
+    @property
+    def words_are_innocent(self) -> bool:
+        """Whether these are no picture, the custom data taken with them."""
+        custom = list(self.custom_data.items())
+        return innocent([*(custom if innocent(custom) else ()), *self.words])
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that its messages are in."""
         return tuple(self._files.paths)
@@ -164,6 +187,8 @@ class BagReader:
                         stored.sequence,
                         number,
                     )
+        except NoRoomError:
+            raise
         except Exception as error:  # As in __enter__; what the consumer raises doesn't come by.
             raise InputError(
                 f'{str(self.path)!r} is damaged: {type(error).__name__}: {error} '
@@ -270,23 +295,31 @@ class BagReader:
 
     def _defined(self, told: metadata.Metadata) -> None:
         """The topics of metadata.yaml, with the definitions that are in the files."""
-        by_topic: dict[tuple[str, str], str] = {}
-        definitions: dict[str, str] = {}
+        by_topic: dict[tuple[str, str], Topic] = {}
+        definitions: dict[str, Topic] = {}
+        words: dict[tuple[str, str], channels.Words] = {}
         for number, path in enumerate(self._files.paths):
             # To look into a compressed file it has to be unpacked: no more of them than needed.
             lacking = any(item.msgtype not in definitions for item in told.topics)
             if number == 0 or lacking or path.suffix != found.ZIPPED:
                 for item in self._files.part(number).topics:
+                    kind = item.name, item.msgtype
+                    words[kind] = channels.joined(words.get(kind, ()), item, self.notes)
                     if item.definition:
-                        definitions.setdefault(item.msgtype, item.definition)
-                        by_topic.setdefault((item.name, item.msgtype), item.definition)
-        self.topics = tuple(
-            item._replace(
-                definition=by_topic.get((item.name, item.msgtype))
-                or definitions.get(item.msgtype, '')
+                        definitions.setdefault(item.msgtype, item)
+                        by_topic.setdefault(kind, item)
+        topics = []
+        for item in told.topics:
+            kind = item.name, item.msgtype
+            known = by_topic.get(kind) or definitions.get(item.msgtype, item)
+            topics.append(
+                item._replace(
+                    definition=known.definition,
+                    language=known.language,
+                    words=words.get(kind, ()),
+                )
             )
-            for item in told.topics
-        )
+        self.topics = tuple(topics)
 
     def _added_up(self) -> metadata.Metadata:
         """What the files say together, where there is no metadata.yaml."""
@@ -306,6 +339,8 @@ class BagReader:
                     count=known.count + item.count,
                     definition=known.definition or item.definition,
                     type_hash=known.type_hash or item.type_hash,
+                    language=known.language or item.language,
+                    words=channels.joined(known.words, item, self.notes),
                 )
             whole.count += part.count
             whole.start_ns = min(whole.start_ns, part.first_ns)

@@ -134,12 +134,14 @@ class SqliteFile:
         }
         if not {'id', 'name', 'type'} <= set(columns['topics']) or not columns['messages']:
             raise InputError(f'{self.path.name} is a database, but none of rosbag2')
-        definitions: dict[str, str] = {}
+        definitions: dict[str, tuple[str, str]] = {}
         if columns['message_definitions']:
-            for msgtype, text in database.execute(
-                'SELECT topic_type, encoded_message_definition FROM message_definitions ORDER BY id'
+            column = 'encoding' if 'encoding' in columns['message_definitions'] else "''"
+            for msgtype, text, language in database.execute(
+                f'SELECT topic_type, encoded_message_definition, {column}'  # noqa: S608
+                ' FROM message_definitions ORDER BY id'
             ):
-                definitions.setdefault(msgtype, text)
+                definitions.setdefault(msgtype, (text, language))
                 self.definitions.append((str(msgtype), str(text)))
         if columns['metadata']:
             for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
@@ -154,7 +156,7 @@ class SqliteFile:
         ):
             if form not in ('cdr', ''):
                 raise InputError(f'{name} in {self.path.name} is serialised as {form!r}, not cdr')
-            definition = definitions.get(msgtype, '')
+            definition, language = definitions.get(msgtype, ('', ''))
             self.topics.append(
                 Topic(
                     name,
@@ -164,6 +166,7 @@ class SqliteFile:
                     definition,
                     type_hash,
                     key,
+                    language,
                 )
             )
 

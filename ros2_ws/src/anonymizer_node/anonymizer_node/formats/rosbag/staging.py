@@ -27,6 +27,9 @@ except ImportError:  # On Windows: nothing is taken away there but by the run th
 LOCK_NAME = 'anonymizer_node.lock'
 """In it is whose folder it is: no other is taken away."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a disk that is full."""
+
 SPARE_BYTES = 64 * 2**20
 """Left free beside what is needed: for reports, and for everybody else."""
 
@@ -143,6 +146,10 @@ def _boot() -> str:
     return ''
 
 
+class NoRoomError(InputError):
+    """A disk is too full for what is to be written."""
+
+
 def require_space(folder: Path, needed: int, purpose: str) -> None:
     """Refuse to begin what could not be finished.
 
@@ -152,11 +159,11 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
         purpose: Of them, in words.
 
     Raises:
-        InputError: If there is less room.
+        NoRoomError: If there is less room.
     """
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE_BYTES:
-        raise InputError(
+        raise NoRoomError(
             f'{purpose} takes about {in_words(needed)}, and {str(folder)!r} has '
             f'{in_words(free)} free; make room or name another target.'
         )

@@ -88,21 +88,27 @@ class McapFileWriter:
             compression=_MCAP_COMPRESSIONS.get(compression, CompressionType.NONE),
         )
         self._writer.start(profile='ros2', library=f'anonymizer_node {__version__}')
-        self._schemas: dict[tuple[str, str], int] = {}
+        self._schemas: dict[tuple[str, str, str], int] = {}
         self._channels: dict[int, int] = {}
 
     def add_topic(self, topic: Topic, qos: str) -> None:
         """See `StorageWriter`."""
-        kind = topic.msgtype, topic.definition
+        kind = topic.msgtype, topic.definition, topic.language
         if kind not in self._schemas:
             self._schemas[kind] = self._writer.register_schema(
-                topic.msgtype, encoding_of(topic.definition), topic.definition.encode()
+                topic.msgtype,
+                topic.language or encoding_of(topic.definition),
+                topic.definition.encode(),
             )
         self._channels[topic.key] = self._writer.register_channel(
             topic.name,
             'cdr',
             self._schemas[kind],
-            {'offered_qos_profiles': qos, 'topic_type_hash': topic.type_hash},
+            {
+                'offered_qos_profiles': qos,
+                'topic_type_hash': topic.type_hash,
+                **dict(topic.words),
+            },
         )
 
     def write(
@@ -171,7 +177,12 @@ class SqliteFileWriter:
             self._database.execute(
                 'INSERT INTO message_definitions (topic_type, encoding,'
                 ' encoded_message_definition, type_description_hash) VALUES (?, ?, ?, ?)',
-                (topic.msgtype, encoding_of(topic.definition), topic.definition, topic.type_hash),
+                (
+                    topic.msgtype,
+                    topic.language or encoding_of(topic.definition),
+                    topic.definition,
+                    topic.type_hash,
+                ),
             )
         self._database.execute(
             'INSERT INTO topics VALUES (?, ?, ?, ?, ?, ?)',

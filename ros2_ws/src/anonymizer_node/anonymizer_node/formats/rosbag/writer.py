@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import sqlite3
 import struct
 from collections import Counter
@@ -31,13 +30,18 @@ from anonymizer_node.formats.rosbag.model import (
     innocent,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
-from anonymizer_node.formats.rosbag.staging import Staging, require_space, sweep, sync, sync_tree
+from anonymizer_node.formats.rosbag.staging import (
+    NO_ROOM,
+    Staging,
+    require_space,
+    sweep,
+    sync,
+    sync_tree,
+)
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
 _UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
 """The latter two of times that a storage can't hold."""
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BagWriter(MessageTypes):
@@ -85,6 +89,7 @@ class BagWriter(MessageTypes):
         self._topics: list[Topic] = []
         self._counts: Counter[int] = Counter()
         self._custom_data: dict[str, str] = {}
+        self._with_words = False
         self._files: list[metadata.FileSpan] = []
         self._part = 0
         self._compress = zstandard.ZstdCompressor().compress
@@ -109,6 +114,7 @@ class BagWriter(MessageTypes):
         )
         if innocent(reader.custom_data.items()):
             writer.set_custom_data(reader.custom_data)
+        writer._with_words = reader.words_are_innocent
         return writer
 
     def __enter__(self) -> BagWriter:
@@ -154,7 +160,7 @@ class BagWriter(MessageTypes):
             if exc_type is None:
                 self._finish()
                 self._appear()
-            elif isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+            elif isinstance(exc, OSError) and exc.errno in NO_ROOM:
                 # From one of the files that belong to the bag.
                 raise self._unwritable(exc) from exc
         except _UNWRITABLE as error:
@@ -199,16 +205,20 @@ class BagWriter(MessageTypes):
         qos: Sequence[Qos] = (),
         definition: str = '',
         type_hash: str = '',
+        language: str = '',
+        words: Sequence[tuple[str, str]] = (),
     ) -> Topic:
         """Announce a topic; without a definition, that of the newest ROS that rosbags knows."""
         assert self._storage is not None, 'BagWriter is a context manager'
         known = msgtype in self.types.fielddefs
         if not definition and known:
-            definition = self.types.generate_msgdef(msgtype, ros_version=2)[0]
+            definition, language = self.types.generate_msgdef(msgtype, ros_version=2)[0], ''
         if not type_hash:
             type_hash = self.types.hash_rihs01(msgtype) if known else UNKNOWN_HASH
         key = len(self._topics) + 1
-        topic = Topic(name, msgtype, 0, tuple(qos), definition, type_hash, key)
+        topic = Topic(
+            name, msgtype, 0, tuple(qos), definition, type_hash, key, language, tuple(words)
+        )
         self._topics.append(topic)
         try:
             self._storage.add_topic(topic, metadata.qos_text(topic.qos, self._version))
@@ -217,9 +227,15 @@ class BagWriter(MessageTypes):
         return topic
 
     def add_like(self, topic: Topic) -> Topic:
-        """Announce a topic as it was in another bag."""
+        """Announce a topic as it was in another bag, by `like`."""
         return self.add_topic(
-            topic.name, topic.msgtype, topic.qos, topic.definition, topic.type_hash
+            topic.name,
+            topic.msgtype,
+            topic.qos,
+            topic.definition,
+            topic.type_hash,
+            topic.language,
+            topic.words if self._with_words else (),
         )
 
     def add_record(self, record: MetadataRecord) -> None:

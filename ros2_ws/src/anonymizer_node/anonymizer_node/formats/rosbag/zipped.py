@@ -8,7 +8,7 @@ from pathlib import Path
 import zstandard
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.rosbag.staging import in_words, require_space
+from anonymizer_node.formats.rosbag.staging import NO_ROOM, NoRoomError, in_words, require_space
 
 MOST_MESSAGE = 1 << 28
 """A message of more bytes, decompressed, is refused: a few kilobytes can stand for gigabytes."""
@@ -25,13 +25,10 @@ _USUAL_RATIO = 4
 def whole_size(path: Path) -> int:
     """Bytes of a file before it was compressed, or a guess; its own size if it isn't."""
     size = path.stat().st_size
-    with path.open('rb') as stream:
-        head = stream.read(_HEAD)
     try:
-        told = int(zstandard.frame_content_size(head))
+        return _told_size(path) or size * _USUAL_RATIO
     except zstandard.ZstdError:
         return size
-    return told if told > 0 else size * _USUAL_RATIO
 
 
 def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
@@ -47,6 +44,7 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
 
     Raises:
         InputError: If there is no room, or the file is damaged and `may_break` is false.
+        OSError: If it can't be read or written.
     """
     require_space(target.parent, whole_size(path), f'{path.name}, decompressed,')
     done = 0
@@ -62,8 +60,14 @@ def unpack(path: Path, target: Path, may_break: bool) -> list[str]:
                     require_space(target.parent, len(block), f'{path.name}, decompressed,')
                 stream.write(block)
                 done += len(block)
-        told = whole_size(path)
-        broken = done < told and _says_its_size(path)
+        broken = done < _told_size(path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise NoRoomError(
+            f'{path.name} can not be decompressed in {str(target.parent)!r}: {error}; make room or '
+            'name another target.'
+        ) from error
     except zstandard.ZstdError as error:
         if not may_break:
             raise InputError(f'{path.name} can not be decompressed: {error}') from error
@@ -118,10 +122,11 @@ def pack(path: Path, target: Path) -> None:
     path.unlink()
 
 
-def _says_its_size(path: Path) -> bool:
+def _told_size(path: Path) -> int:
+    """Bytes that a compressed file says it holds; 0 if it doesn't say.
+
+    Raises:
+        zstandard.ZstdError: If it isn't compressed.
+    """
     with path.open('rb') as stream:
-        head = stream.read(_HEAD)
-    try:
-        return int(zstandard.frame_content_size(head)) > 0
-    except zstandard.ZstdError:
-        return False
+        return max(0, int(zstandard.frame_content_size(stream.read(_HEAD))))
