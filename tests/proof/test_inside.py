@@ -202,8 +202,8 @@ def test_images_inside_messages_that_are_said_to_hold_none(pair, name):
     assert 'no-picture-copied' in verdict.failed()
     failures = verdict.check('no-picture-copied').failures
     said = [str(failure) for failure in failures if failure.topic == name]
-    assert len(said) == 2
-    assert f'holds an image, {"left" if name == "/rig" else "itself"}, ' in said[0]
+    found = f'holds an image, {"left" if name == "/rig" else "itself"}, '
+    assert sum(found in what for what in said) == 2
 
 
 @pytest.mark.parametrize('definition', ['', 'uint8[] data\n'])

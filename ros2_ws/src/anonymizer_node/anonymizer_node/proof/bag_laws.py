@@ -313,9 +313,10 @@ class BagLaws:
         what = 'has other bytes than in the input'
         self._copied.seen(None if same else _placed(found, what))
         if name not in self._owner_said:
-            shown = shown_in(self._source, message)
-            if not shown and name in self._with_images:
+            shown = ''
+            if name in self._with_images:
                 shown = unjudged_in(self._source, message)
+            shown = shown or shown_in(self._source, message)
             self._unread.seen(_placed(found, f'holds {shown}') if shown else None)
 
     def _report_strays(self) -> None:

@@ -106,9 +106,7 @@ def unjudged_in(reader: BagReader, message: BagMessage) -> str:
     except FrameError:
         return 'something that can not be read, and may be a picture'
     label = next((label for label, _ in pictures_in(decoded)), None)
-    return (
-        '' if label is None else f'an image, {label or "itself"}, which may be a picture of anybody'
-    )
+    return '' if label is None else f'an image, {label or "itself"}, which may be a picture'
 
 
 def beside_the_pictures(message: Any) -> Any:
