@@ -417,6 +417,97 @@ def test_a_frame_that_its_owner_wants_copied_where_it_can_not_be_read(tmp_path):
     assert {'on-record', 'record-agrees'} <= pair.failed()
 
 
+MORE = {
+    'a line of another topic': lambda lines: lines.append({**lines[0], 'topic': '/rear'}),
+    'a line of the same': lambda lines: lines.append({**lines[-1]}),
+    'a line of a topic without images': lambda lines: lines.append({**lines[0], 'topic': LOG}),
+    'a line of another type': lambda lines: lines.append({**lines[0], 'type': STRING}),
+    'a key': lambda lines: lines[0].update(thumbnail='x'),
+    'coded words': lambda lines: lines[0].update(note='iVBORw0KGgoAAAANSUhEUg' * 40),
+    'another place': lambda lines: lines[0].update(index=7),
+    'a cause without a loss': lambda lines: lines[0].update(cause='detector'),
+}
+
+
+@pytest.mark.parametrize('what', MORE)
+def test_more_in_the_lines_than_is_about_the_bag(pair, what):
+    pair.edit_lines(MORE[what])
+    pair.seal_anew()
+    assert {'on-record', 'record-agrees'} & pair.failed()
+
+
+def test_coded_words_in_the_report(pair):
+    pair.seal_anew(lambda values: values.update(notes=['iVBORw0KGgoAAAANSUhEUg' * 40]))
+    assert pair.failed() == {'on-record'}
+
+
+def test_a_frame_that_is_black_without_a_cause(pair):
+    black = bytes(3 * WIDTH * HEIGHT)
+
+    def change(messages):
+        index = nth(messages, 2)
+        found, time_ns, data = messages[index]
+        messages[index] = (found, time_ns, data[: -len(black)] + black)
+        return messages
+
+    pair.rewrite(change)
+    nobody = {'status': 'blacked_out', 'people': None}
+    pair.edit_lines(lambda lines: lines[2].update(nobody))
+    pair.seal_anew(lambda values: values['topics'][FRONT].update(untouched=2, blacked_out=1))
+    assert pair.failed() == {'record-agrees'}
+
+
+def test_another_order_of_bytes(pair):
+    with BagReader(pair.target) as reader:
+        before = next(message for message in reader.messages() if message.topic.name == FRONT)
+        wanted = [m for m in reader.messages() if m.topic.name == FRONT][1]
+        assert before.data[1] == 1
+        decoded = reader.decode(IMAGE, bytearray(wanted.data))
+        other = reader.encode(IMAGE, decoded, b'\0\0')
+
+    def change(messages):
+        messages[nth(messages, 1)] = (0, wanted.time_ns, other)
+        return messages
+
+    pair.rewrite(change)
+    assert pair.failed() == {'on-record'}
+
+
+@pytest.mark.parametrize('what', ['words', 'attachment'])
+def test_what_is_attached_taken_away(tmp_path, what):
+    pair = attached(tmp_path, [SMALL], attachments='copy')
+    assert pair.failed() == set()
+    with BagReader(pair.target) as reader, BagWriter(tmp_path / 'less') as writer:
+        topics = {item.key: writer.add_like(item) for item in reader.topics}
+        for message in reader.messages():
+            writer.write(topics[message.topic.key], message.time_ns, bytes(message.data))
+        for name in (REPORT_NAME, REGIONS_NAME):
+            shutil.copy(pair.target / name, writer.folder / name)
+        if what == 'words':
+            writer.add_attachment(SMALL)
+        else:
+            writer.add_record(MetadataRecord('site', (('hall', '7'),)))
+    pair.target = tmp_path / 'less'
+    assert pair.failed() == {'attached'}
+
+
+def test_an_input_that_breaks_off_of_which_the_record_is_silent(tmp_path):
+    path = mcap_file(tmp_path / 'in.mcap', ['a' * 900] * 40)
+    path.write_bytes(path.read_bytes()[:20000])
+    report = anonymize_bag(path, tmp_path / 'out', Settings(), [BrightDetector()])
+    assert report.losses
+    pair = Pair(path, tmp_path / 'out', report.seal)
+    pair.seal_anew(lambda values: values.update(losses=[]))
+    said = ' '.join(map(str, verify_bag(path, pair.target).check('run-clean').failures))
+    assert 'not on record' in said
+
+
+def test_an_output_that_breaks_off(pair):
+    path = next(pair.target.glob('*.mcap'))
+    path.write_bytes(path.read_bytes()[:-40])
+    assert 'nothing-beyond' in pair.failed()
+
+
 def attached(folder, files, **about):
     """A pair of which the input has attachments."""
     make(folder)

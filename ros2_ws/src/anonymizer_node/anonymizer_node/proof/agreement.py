@@ -10,9 +10,16 @@ from typing import Any
 from anonymizer_node.core.datatypes import STATUSES
 from anonymizer_node.formats.bags import BagMessage
 from anonymizer_node.proof.inside import by_message
-from anonymizer_node.proof.record import COPIED, REPORT_NAME, FrameRecord, Record
+from anonymizer_node.proof.record import (
+    COPIED,
+    REGIONS_NAME,
+    REPORT_NAME,
+    FrameRecord,
+    Record,
+)
 from anonymizer_node.proof.verdict import Check, Failure, Tally, TopicFigures
 
+_LOST = ('dropped', 'blacked_out')
 _ACTIONS = {'anonymized': 'anonymize', 'copied': 'copy', 'left out': 'drop'}
 """What was done with topics of a role that nobody asked anything for."""
 
@@ -35,6 +42,11 @@ def check_figures(
     said = record.summary.get('topics')
     for name in sorted({*(said if isinstance(said, dict) else ()), *topics}):
         tally.seen(_disagreement(record, name, topics.get(name), stated))
+    of_images = [name for name, item in topics.items() if item.role == 'anonymized']
+    lines = sum(len(frames) for frames in record.frames.values())
+    strays = lines - sum(len(stated[name]) for name in of_images)
+    if strays > 0:
+        tally.fail(Failure('', f'{strays} lines of {REGIONS_NAME} are about no image of the bag'))
     return tally.check()
 
 
@@ -65,6 +77,11 @@ def _disagreement(
         if len(messages) != figures.count_in:
             what = f'has {figures.count_in} messages to be judged, and {len(messages)} on record'
             return Failure(name, what)
+        lost = [message for message in messages if message.status in _LOST]
+        if any(not message.cause for message in lost) or any(
+            message.cause for message in messages if message.status not in _LOST
+        ):
+            return Failure(name, 'has frames that were lost without a cause, or have one unlost')
         statuses = Counter(message.status for message in messages)
         causes = dict(Counter(message.cause for message in messages if message.cause))
     else:
@@ -90,8 +107,13 @@ def _most_people(frames: Sequence[FrameRecord]) -> int:
     return max(people.values(), default=0)
 
 
-def check_run(record: Record) -> Check:
-    """Whether the run that made an output says that it lost something."""
+def check_run(record: Record, unread: Sequence[str] = ()) -> Check:
+    """Whether the run that made an output says that it lost something.
+
+    Args:
+        record: Of the output.
+        unread: What of the input can't be read, as sentences.
+    """
     tally = Tally(
         'run-clean',
         4,
@@ -104,6 +126,8 @@ def check_run(record: Record) -> Check:
     losses, topics = summary.get('losses'), summary.get('topics')
     for loss in losses if isinstance(losses, list) else [losses] if losses else []:
         tally.fail(Failure('', f'was lost: {loss}'))
+    for loss in () if losses else unread:
+        tally.fail(Failure('', f'of the input, and not on record: {loss}'))
     for name in topics if isinstance(topics, dict) else ():
         problem = _loss_of(record.topic(name))
         tally.seen(Failure(name, problem) if problem else None)
@@ -140,6 +164,8 @@ def contradiction(
         least_sightings: Setting on record: above 1, who was seen less often isn't obscured.
     """
     name = message.topic.name
+    if said.position not in (-1, index):
+        return Failure(name, f'is on record as #{said.position}', index, message.time_ns)
     if said.time_ns != message.time_ns:
         return Failure(name, f'is on record at time {said.time_ns}', index, message.time_ns)
     if said.status == COPIED and said.image is None:

@@ -141,7 +141,7 @@ class BagLaws:
         )
         checks = [*self._frames.checks(), *(tally.check() for tally in tallies)]
         checks += check_beside(self._source, self._target, self._record)
-        checks += [self._times.check(), check_run(self._record)]
+        checks += [self._times.check(), check_run(self._record, self._source.losses)]
         checks.append(check_figures(self._record, self.topics, self._stated))
         checks += [check_seal(self._record, self._seal), check_models(self._record)]
         if self._second is not None:
@@ -279,6 +279,8 @@ class BagLaws:
             said.status, said.regions, self._record.method, self._record.reencoded(said)
         )
         identical = bytes(before.data) == bytes(after.data)
+        if before.data[:2] != after.data[:2]:
+            self._judged.fail(where.failure('has its bytes in another order than in the input'))
         look = self._frames.look(where, old, new, statement, identical)
         if self._second is None or said.status == 'blacked_out':
             return look

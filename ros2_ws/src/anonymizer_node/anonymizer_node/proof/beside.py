@@ -42,6 +42,12 @@ def _attached(source: BagReader, target: BagReader, record: Record) -> Check:
     tally.checked += words.total()
     for name, _ in (words - Counter(_words(source))).elements():
         tally.fail(Failure('', f'what is said under {name!r} is not in the input like that'))
+    if not record.summary.get('losses'):  # Else something is missing, and the run says so.
+        gone = Counter(_of_the_bag(source)) - Counter(_of_the_bag(target))
+        for name, _ in gone.elements():
+            tally.fail(Failure('', f'what the input says under {name!r} is not there'))
+        for name, *_ in Counter(_attachments(source)) - files if asked else ():
+            tally.fail(Failure('', f'the attachment {name!r} is not there'))
     if asked and files:
         names = ', '.join(sorted(repr(name) for name, *_ in files))
         tally.detail = f'Copied because their owner said so: {names}'
@@ -92,10 +98,14 @@ def _attachments(reader: BagReader) -> Iterator[tuple[str, str, int, int, str]]:
 
 
 def _words(reader: BagReader) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    yield from _of_the_bag(reader)
+    for topic in reader.topics:
+        for key, value in topic.words:
+            yield f'{topic.name} {key}', ((key, value),)
+
+
+def _of_the_bag(reader: BagReader) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     for record in reader.metadata_records:
         yield record.name, tuple(record.values)
     for key, value in reader.custom_data.items():
         yield key, ((key, value),)
-    for topic in reader.topics:
-        for key, value in topic.words:
-            yield f'{topic.name} {key}', ((key, value),)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,15 @@ COPIED = 'copied'
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 MARKER = 'visualization_msgs/msg/ImageMarker'
+_CODED = re.compile(r'[A-Za-z0-9+/_-]{300}')
+"""Characters in one run that are no word: SHA-256 are 64 long, the names of files up to 255."""
+
+_KEYS = frozenset(
+    {
+        *('topic', 'type', 'index', 'time_ns', 'stamp_ns', 'status', 'regions', 'people'),
+        *('least_score', 'cause', 'note', 'image'),
+    }
+)
 POINTS_PER_REGION = 8
 """A marker draws four edges of two points each."""
 
@@ -131,9 +141,12 @@ class Record:
 def read_record(target: Path) -> Record:
     """The record in an output directory. What is absent or damaged is named in `problems`."""
     record = Record()
+    coded: set[str] = set()
     folder = target if target.is_dir() else target.parent
     try:
-        summary = json.loads((folder / REPORT_NAME).read_text(encoding='utf-8'))
+        text = (folder / REPORT_NAME).read_text(encoding='utf-8')
+        coded.update([REPORT_NAME] if _CODED.search(text) else [])
+        summary = json.loads(text)
         if not isinstance(summary, dict):
             raise ValueError('it is no object')
         record.summary = summary
@@ -144,10 +157,13 @@ def read_record(target: Path) -> Record:
         with (folder / REGIONS_NAME).open('rb') as lines:
             for number, line in enumerate(lines, 1):
                 digest.update(line)
+                coded.update([REGIONS_NAME] if _CODED.search(line.decode('utf-8')) else [])
                 _add(record, number, line.decode('utf-8'))
         record.regions_sha256 = digest.hexdigest()
     except (OSError, UnicodeDecodeError) as error:
         record.problems.append(f'{REGIONS_NAME} can not be read: {error}')
+    for name in sorted(coded):
+        record.problems.append(f'{name} has characters that are no words but may be a picture')
     return record
 
 
@@ -232,6 +248,9 @@ def _add(record: Record, number: int, line: str) -> None:
     try:
         entry = json.loads(line)
         stamp = entry['stamp_ns']
+        if not _KEYS.issuperset(entry):
+            more = ', '.join(sorted(entry.keys() - _KEYS))
+            record.problems.append(f'{REGIONS_NAME}, line {number}, says more: {more[:80]}')
         frame = FrameRecord(
             str(entry['topic']),
             int(entry['time_ns']),
