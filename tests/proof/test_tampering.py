@@ -473,6 +473,41 @@ def test_another_order_of_bytes(pair):
     assert pair.failed() == {'on-record'}
 
 
+AROUND = {
+    'options': lambda data: data[:2] + b'\7' + data[3:],
+    'a byte behind': lambda data: data + b'\0',
+    'three bytes behind': lambda data: data + b'\1\2\3',
+}
+
+
+@pytest.mark.parametrize('what', AROUND)
+def test_something_around_the_fields_of_a_message(pair, what):
+    def change(messages):
+        index = nth(messages, 1)
+        found, time_ns, data = messages[index]
+        messages[index] = (found, time_ns, AROUND[what](data))
+        return messages
+
+    pair.rewrite(change)
+    assert pair.failed() == {'on-record'}
+
+
+def test_what_an_input_has_around_its_fields_stays(tmp_path):
+    make(tmp_path)
+    shutil.rmtree(tmp_path / 'out')
+    with BagReader(tmp_path / 'in') as reader, BagWriter(tmp_path / 'odd') as writer:
+        topics = {item.key: writer.add_like(item) for item in reader.topics}
+        for message in reader.messages():
+            data = bytes(message.data)
+            if message.topic.name == FRONT:
+                data = data[:2] + b'\0\1' + data[4:] + b'\1\2\3'
+            writer.write(topics[message.topic.key], message.time_ns, data)
+    settings = Settings(padding=0.0, hold_seconds=0.0)
+    report = anonymize_bag(tmp_path / 'odd', tmp_path / 'out', settings, [BrightDetector()])
+    assert report.topics[FRONT].statuses == {'anonymized': 3, 'untouched': 3}
+    assert Pair(tmp_path / 'odd', tmp_path / 'out', report.seal).failed() == set()
+
+
 @pytest.mark.parametrize('what', ['words', 'attachment'])
 def test_what_is_attached_taken_away(tmp_path, what):
     pair = attached(tmp_path, [SMALL], attachments='copy')

@@ -9,6 +9,7 @@ from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
 from anonymizer_node.proof.agreement import check_figures, check_run, contradiction
 from anonymizer_node.proof.beside import check_beside
+from anonymizer_node.proof.cdr import why_otherwise
 from anonymizer_node.proof.definitions import holds_images
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.inside import InsideChecks, by_message, unjudged_in
@@ -279,8 +280,9 @@ class BagLaws:
             said.status, said.regions, self._record.method, self._record.reencoded(said)
         )
         identical = bytes(before.data) == bytes(after.data)
-        if before.data[:2] != after.data[:2]:
-            self._judged.fail(where.failure('has its bytes in another order than in the input'))
+        otherwise = why_otherwise(bytes(before.data), bytes(after.data), old, new)
+        if otherwise:
+            self._judged.fail(where.failure(otherwise))
         look = self._frames.look(where, old, new, statement, identical)
         if self._second is None or said.status == 'blacked_out':
             return look
