@@ -1,8 +1,8 @@
 """Checks the recipes of docker/ as far as that goes without a container engine.
 
 The recipes by hadolint; that whatever they copy is in a clean clone and gets into the build; that
-the packages pinned for a robot exist for its processor and its Python; the compose file by its
-schema, and the files that it names. What could not be checked is said.
+the packages pinned for a robot exist for its processor and its Python; the compose files by their
+schema, and the files that they name. What could not be checked is said.
 """
 
 from __future__ import annotations
@@ -122,11 +122,12 @@ def main() -> int:
     for name in PYTHONS:
         problems += check_pins(name)
         print(f'{name}.txt: resolved for arm64 and Python {PYTHONS[name]}')
-    compose = TOP / 'docker/compose.yaml'
-    command = [BIN / 'check-jsonschema', '--builtin-schema', 'vendor.compose-spec', compose]
+    composes = sorted((TOP / 'docker').glob('compose*.yaml'))
+    command = [BIN / 'check-jsonschema', '--builtin-schema', 'vendor.compose-spec', *composes]
     if subprocess.run(command).returncode:
-        problems.append(f'{compose.name}: see above')
-    problems += check_compose(compose)
+        problems.append('docker/compose*.yaml: see above')
+    for compose in composes:
+        problems += check_compose(compose)
     subprocess.run(['bash', '-n', TOP / 'docker/entrypoint'], check=True)
     print(
         "Not checked: that the base images, ROS's apt packages and the onnxruntime of NVIDIA's "

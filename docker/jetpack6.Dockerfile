@@ -61,7 +61,7 @@ ENV XDG_CACHE_HOME=/var/cache
 VOLUME /var/cache/anonymizer_node
 
 ENTRYPOINT ["/opt/anonymizer_node/entrypoint"]
-CMD ["/opt/anonymizer_node/lib/anonymizer_node/anonymizer_node", "--ros-args", "--params-file", "/config/anonymizer.yaml"]
+CMD ["/opt/anonymizer_node/lib/anonymizer_node/anonymizer_node", "--ros-args", "--enclave", "/anonymizer_node", "--params-file", "/config/anonymizer.yaml"]
 # The first start builds TensorRT's engine, for minutes.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=15m --retries=3 \
     CMD ["/opt/anonymizer_node/entrypoint", "python3", "-m", "anonymizer_node.ros.health"]

@@ -35,7 +35,7 @@ REQUIRED = {
     'input_topics': "Its image topics, as a YAML list: ['/front/image_raw'].",
 }
 OPTIONAL = {
-    'regex': ('/anonymized/.*', 'Topics to record.'),
+    'regex': ('^/anonymized/.*', 'Topics to record; rosbag2 searches for it.'),
     'delay': ('3', 'How long player, node and recorder have to find each other, seconds.'),
     'drain': ('3', 'How long to go on recording after the end of the bag, seconds.'),
     'play_arguments': ('', 'More for "ros2 bag play", such as "--rate 0.5".'),

@@ -1,56 +1,14 @@
-"""What the SROS 2 policy grants, worked out as sros2 does: by patterns, and denied otherwise."""
+"""What the SROS 2 policy grants to whom. `support/policy.py` works it out."""
 
 from __future__ import annotations
 
-import fnmatch
-import xml.etree.ElementTree as ElementTree
-from pathlib import Path
-
 import pytest
+from policy import granted, may, nodes
 
-POLICY = Path(__file__).resolve().parents[1] / 'ros2_ws/src/anonymizer_node/config/sros2/policy.xml'
 RAW = ('/front/image_raw', '/front/camera_info')
 OUT = ('/anonymized/front/image_raw', '/anonymized/front/camera_info', '/anonymized/x/y/compressed')
 SHARED = {'/parameter_events', '/rosout', '/clock'}
 """Topics of ROS itself, which hold no pixel."""
-
-
-def granted(kind: str, right: str) -> dict[str, set[str]]:
-    """The patterns for which a right is granted, by enclave.
-
-    Args:
-        kind: `topic` or `service`.
-        right: `publish`, `subscribe`, `request` or `reply`.
-    """
-    root = ElementTree.parse(POLICY).getroot()
-    found: dict[str, set[str]] = {}
-    for enclave in root.iter('enclave'):
-        names = found.setdefault(enclave.attrib['path'], set())
-        for profile in enclave.iter('profile'):
-            space = profile.attrib['ns'].rstrip('/')
-            for group in profile.iter(f'{kind}s'):
-                assert set(group.attrib.values()) == {'ALLOW'}  # The rest is denied.
-                if right in group.attrib:
-                    names |= {
-                        expanded(str(item.text), space, profile.attrib['node'])
-                        for item in group.iter(kind)
-                    }
-    return found
-
-
-def expanded(name: str, space: str, node: str) -> str:
-    if name.startswith('~/'):
-        return f'{space}/{node}/{name[2:]}'
-    return name if name.startswith('/') else f'{space}/{name}'
-
-
-def may(kind: str, right: str, name: str) -> set[str]:
-    """The enclaves that have a right on a name. A star goes over slashes, as in DDS Security."""
-    return {
-        enclave
-        for enclave, patterns in granted(kind, right).items()
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-    }
 
 
 @pytest.mark.parametrize('topic', RAW)
@@ -75,6 +33,17 @@ def test_the_recorder_reads_what_is_anonymised_and_no_more():
     assert read == {'/anonymized/*', '/diagnostics'}
 
 
+def test_the_health_check_reads_the_diagnostics_and_no_more():
+    assert granted('topic', 'subscribe')['/anonymizer_health'] == {'/diagnostics'}
+    assert granted('topic', 'publish')['/anonymizer_health'] == {'/parameter_events'}
+    assert not granted('service', 'request')['/anonymizer_health']
+
+
+def test_the_recorders_node_has_the_name_that_ros2_bag_record_gives_it():
+    # Humble's has no option for another.
+    assert nodes()['/recorder'] == {'/rosbag2_recorder'}
+
+
 def test_settings_and_lifecycle_are_the_operators_alone():
     for service in ('set_parameters', 'change_state', 'take_still'):
         name = f'/anonymizer_node/{service}'
@@ -96,4 +65,6 @@ def test_all_that_the_node_publishes_it_may_publish(topic):
 
 def test_every_node_may_do_what_every_node_does():
     for enclave, patterns in granted('topic', 'publish').items():
-        assert {'/rosout', '/parameter_events'} <= patterns, enclave
+        # The health check is less of a node, and says nothing.
+        needed = {'/parameter_events'} if 'health' in enclave else {'/rosout', '/parameter_events'}
+        assert needed <= patterns, enclave

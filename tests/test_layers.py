@@ -42,6 +42,7 @@ ONLY_IN = {
     'sqlite3': ('formats/rosbag/',),
     'zstandard': ('formats/rosbag/',),
     'distributed': ('offline/cluster.py',),
+    'PIL': ('formats/jpeg_anew.py',),
     'fsspec': ('offline/remote.py',),
     'av': ('formats/video',),
     'rich': ('cli/',),

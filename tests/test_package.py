@@ -153,6 +153,8 @@ def test_there_is_a_configuration():
         'config',
         'config/anonymizer.yaml',
         'config/fastdds.xml',
+        'config/fastdds_udp.xml',
+        'config/systemd/anonymized_recorder.service',
     ],
 )
 def test_what_is_shipped_is_found(relative):

@@ -49,6 +49,10 @@ class FakeCodec:
         wide = tuple(Region(r.x0 - self.widen, r.y0, r.x1 + self.widen, r.y1) for r in regions)
         return Redacted({'redacted': wide}, wide, 'noted')
 
+    def stripped(self, message):
+        self._called('stripped')
+        return Redacted(message)
+
     def blacked_out(self, message):
         self._called('blacked_out')
         return {'black': True}
@@ -83,7 +87,30 @@ def test_a_frame_without_people_leaves_as_the_same_object():
     assert outcome.status == 'untouched'
     assert outcome.message is message
     assert outcome.regions == ()
-    assert codec.calls == ['decode']
+    assert codec.calls == ['decode', 'stripped']
+
+
+class Carrying(FakeCodec):
+    """Its messages carry a thumbnail."""
+
+    def stripped(self, message):
+        self._called('stripped')
+        return Redacted({'raw': False}, removed='a thumbnail')
+
+
+def test_nobody_is_found_and_the_thumbnail_goes_all_the_same():
+    outcome = run(Carrying(), FakeDetector())
+    assert (outcome.status, outcome.message) == ('untouched', {'raw': False})
+    assert outcome.removed == 'a thumbnail'
+
+
+@pytest.mark.parametrize('on_failure', ['drop', 'blackout'])
+@pytest.mark.parametrize('error', [FrameError('told to fail'), ValueError('not foreseen')])
+def test_a_frame_that_can_not_be_freed_of_its_thumbnail_does_not_leave(on_failure, error):
+    codec = Carrying(fails=['stripped'], error=error)
+    outcome = run(codec, FakeDetector(), SETTINGS.changed(on_failure=on_failure))
+    assert outcome.cause == 'redaction'
+    assert outcome.message == (None if on_failure == 'drop' else {'black': True})
 
 
 def test_the_detector_is_shown_the_frame_and_its_threshold():

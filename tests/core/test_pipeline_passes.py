@@ -45,6 +45,10 @@ class Codec:
         self._called('redact')
         return Redacted({'redacted': regions}, regions, 'noted')
 
+    def stripped(self, message):
+        self._called('stripped')
+        return Redacted(message)
+
     def blacked_out(self, message):
         self._called('blacked_out')
         return {'black': True}
@@ -136,8 +140,20 @@ def test_a_frame_without_anything_to_cover_is_the_same_message_and_not_even_deco
     outcome = redacted(judgement(), cover(), codec)
     assert outcome.status == 'untouched'
     assert outcome.message == {'raw': True}
-    assert codec.calls == []
+    assert codec.calls == ['stripped']
     assert len(outcome.detections) == 0
+
+
+def test_what_nobody_looks_at_goes_in_the_second_pass_and_where_that_fails_the_frame():
+    class Carrying(Codec):
+        def stripped(self, message):
+            self._called('stripped')
+            return Redacted({'raw': False}, removed='a thumbnail')
+
+    outcome = redacted(judgement(), cover(), Carrying())
+    assert (outcome.message, outcome.removed) == ({'raw': False}, 'a thumbnail')
+    outcome = redacted(judgement(), cover(), Carrying(fails=['stripped']))
+    assert (outcome.status, outcome.message, outcome.cause) == ('dropped', None, 'redaction')
 
 
 def test_a_frame_s_own_boxes_are_covered_whatever_the_joining_says():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
 from itertools import pairwise
 
@@ -446,9 +448,7 @@ def test_decoding_reduces_as_far_as_asked_and_no_further(
 def test_orientation_is_ignored(monkeypatch, library):
     if not library:
         monkeypatch.setattr(turbojpeg_library, 'library', lambda: None)
-    # Without the maker note's preview, for which the file would be refused.
-    turned = exif(b'', orientation=6).replace(b'\xff\xd8\xff', bytes(3))
-    data = with_segments(scene_jpeg(40, 24), turned)
+    data = with_segments(scene_jpeg(40, 24), exif(b'', orientation=6))
     assert jpeg.decode(data, 512)[0].shape == (24, 40, 3)
 
 
@@ -512,6 +512,66 @@ def test_without_the_library_pictures_are_encoded_anew_and_it_says_so(sampling, 
     if method == 'blackout':
         # With coarser colours than the file's own some of those beside it bleed into the region.
         assert after[20:70, 20:50].max() <= (DARK if chooses else 16)
+
+
+def of_a_camera(sampling, progressive=False):
+    """A file with quantisation tables that no quality stands for."""
+    pillow = pytest.importorskip('PIL.Image')
+    tables = [[(place * step) % 23 + 2 for place in range(64)] for step in (7, 5)]
+    pixels = scene(90, 70)[:, :, 1 if sampling == 'grey' else slice(None, None, -1)]
+    options = {} if sampling == 'grey' else {'subsampling': f'4:{sampling[1]}:{sampling[2]}'}
+    buffer = io.BytesIO()
+    pillow.fromarray(pixels.copy()).save(
+        buffer, 'JPEG', qtables=tables, progressive=progressive, **options
+    )
+    return buffer.getvalue()
+
+
+def change_outside(data, redacted):
+    """Mean of levels, where no region is near."""
+    return np.abs(shown(data).astype(int) - shown(redacted))[:, 64:].mean()
+
+
+@pytest.mark.usefixtures('no_library')
+@pytest.mark.parametrize('progressive', [False, True])
+@pytest.mark.parametrize('sampling', ['444', '422', '420', 'grey'])
+def test_without_the_library_pillow_writes_the_tables_of_the_camera(
+    monkeypatch, sampling, progressive
+):
+    data = of_a_camera(sampling, progressive)
+    redacted, _, note = jpeg.redact(data, [Region(16, 16, 48, 48)], 'blackout', 0.5)
+    assert 'libturbojpeg0' in note
+    before, after = parse(data), parse(redacted)
+    assert after.header.progressive == progressive
+    for one, other in zip(before.header.components, after.header.components, strict=True):
+        assert one[1:3] == other[1:3]
+        assert (before.tables[one.table] == after.tables[other.table]).all()
+    monkeypatch.setitem(sys.modules, 'PIL', None)
+    nearest, _, _ = jpeg.redact(data, [Region(16, 16, 48, 48)], 'blackout', 0.5)
+    assert change_outside(data, redacted) < 0.75 * change_outside(data, nearest)
+
+
+@pytest.mark.usefixtures('no_library')
+@pytest.mark.parametrize('why', ['absent', 'fails', 'other tables', 'sampling'])
+def test_where_pillow_can_not_do_it_opencv_comes_near(monkeypatch, why):
+    data = scene_jpeg(90, 70, '411') if why == 'sampling' else of_a_camera('420')
+    if why == 'absent':
+        monkeypatch.setitem(sys.modules, 'PIL', None)
+    elif why != 'sampling':
+        pillow = pytest.importorskip('PIL.Image')
+        save = pillow.Image.save
+
+        def saved(image, target, kind, qtables, **options):
+            if why == 'fails':
+                raise OSError('encoder error -2')
+            save(image, target, kind, qtables=[table[::-1] for table in qtables], **options)
+
+        monkeypatch.setattr(pillow.Image, 'save', saved)
+    redacted, _, note = jpeg.redact(data, [Region(16, 16, 48, 48)], 'blackout', 0.5)
+    assert 'libturbojpeg0' in note
+    assert parse(redacted).header.width == 90
+    assert change_outside(data, redacted) < 7
+    assert shown(redacted)[20:44, 20:44].max() <= 24
 
 
 @pytest.mark.usefixtures('no_library')

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from samples.jpegs import exif, scene_jpeg, segment, shown, with_segments
 
 from anonymizer_node.core.datatypes import Region
-from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.jpeg_frame import Segment, segments
 from anonymizer_node.formats.jpeg_segments import MOST_UNREAD, kept
@@ -171,18 +170,10 @@ def test_a_colour_profile_that_is_none_is_left_out(profiles):
     ],
     ids=['exif', 'jfxx', 'jfxx-rgb', 'comment', 'png', 'long'],
 )
-def test_a_second_picture_is_refused_and_can_be_stripped(hidden):
+def test_a_second_picture_is_noticed_and_goes_with_the_people(hidden):
     data = with_segments(scene_jpeg(64, 64), hidden)
-    with pytest.raises(FrameError, match='without thumbnails'):
-        jpeg.decode(data, 512)
-    jpeg.decode(redacted(data), 512)
-
-
-def test_a_second_picture_between_the_scans_is_refused():
-    data = scene_jpeg(64, 64, '420', 'progressive')
-    at = data.rfind(b'\xff\xda')
-    with pytest.raises(FrameError, match='without thumbnails'):
-        jpeg.decode(data[:at] + segment(0xE1, SOMEBODY) + data[at:], 512)
+    assert jpeg.unjudged(data)
+    assert jpeg.unjudged(redacted(data)) == ''
 
 
 @pytest.mark.parametrize(
@@ -190,15 +181,17 @@ def test_a_second_picture_between_the_scans_is_refused():
     [b'junk', SOMEBODY[3:], b'\0\0' + SOMEBODY],
     ids=['junk', 'headless picture', 'padded picture'],
 )
-def test_what_nobody_looked_at_behind_the_picture_is_refused(trailing):
-    with pytest.raises(FrameError, match='Behind the picture'):
-        jpeg.decode(scene_jpeg(64, 64) + trailing, 512)
+def test_what_nobody_looked_at_behind_the_picture_goes_with_the_people(trailing):
+    data = scene_jpeg(64, 64) + trailing
+    assert jpeg.unjudged(data) == 'what lies behind the picture'
+    assert redacted(data) == redacted(scene_jpeg(64, 64))
 
 
 @pytest.mark.parametrize('trailing', [b'\0' * 500, b'\xff' * 9])
 def test_padding_behind_the_picture_is_left_out(trailing):
     plain = scene_jpeg(64, 64)
     assert jpeg.decode(plain + trailing, 512)[2:] == (64, 64)
+    assert jpeg.unjudged(plain + trailing) == ''
     assert redacted(plain + trailing) == redacted(plain)
     assert redacted(plain).endswith(b'\xff\xd9')
 
@@ -233,14 +226,13 @@ def test_directories_that_share_their_values_do_not_grow_without_end():
 
 @pytest.mark.parametrize('order', ['<', '>'])
 @pytest.mark.parametrize('tag', [0x0111, 0x0144], ids=['strips', 'tiles'])
-def test_an_uncompressed_thumbnail_in_exif_is_refused(order, tag):
+def test_an_uncompressed_thumbnail_in_exif_is_noticed(order, tag):
     head = {'<': b'II*\0', '>': b'MM\0*'}[order]
     first = struct.pack(order + 'IHHHIHHI', 8, 1, 0x0112, 3, 1, 1, 0, 26)
     second = struct.pack(order + 'HHHIII', 1, tag, 4, 1, 44, 0)
     data = with_segments(scene_jpeg(64, 64), segment(0xE1, b'Exif\0\0' + head + first + second))
-    with pytest.raises(FrameError, match='without thumbnails'):
-        jpeg.decode(data, 512)
-    jpeg.decode(redacted(data), 512)
+    assert jpeg.unjudged(data) == 'a thumbnail in EXIF'
+    assert jpeg.unjudged(redacted(data)) == ''
     harmless = struct.pack(order + 'HHHIII', 1, 0x0103, 3, 1, 1, 0)
     payload = b'Exif\0\0' + head + first + harmless
-    jpeg.decode(with_segments(scene_jpeg(64, 64), segment(0xE1, payload)), 512)
+    assert jpeg.unjudged(with_segments(scene_jpeg(64, 64), segment(0xE1, payload))) == ''

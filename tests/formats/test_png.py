@@ -10,6 +10,7 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats import png
+from anonymizer_node.proof.second_pictures import other_loss, second_picture_in
 
 KINDS = {
     'grey': (1, np.uint8),
@@ -172,12 +173,17 @@ JPEG = b'\xff\xd8\xff\xe0' + bytes(50)
     ],
     ids=['exif', 'text', 'packed text', 'text in utf-8', 'profile', 'long profile', 'unknown'],
 )
-def test_a_second_picture_is_refused_and_can_be_stripped(hidden):
-    chunks = chunks_of(png_bytes(noise(20, 20)))
+def test_a_second_picture_goes_whether_anybody_is_found_or_not(hidden):
+    plain = png_bytes(noise(20, 20))
+    chunks = chunks_of(plain)
     chunks[1:1] = [hidden]
-    with pytest.raises(FrameError, match='without thumbnails'):
-        png.decode(built(chunks), 64)
-    after, _, _ = png.redact(built(chunks), [Region(0, 0, 5, 5)], 'blackout', 0.5)
+    data = built(chunks)
+    png.decode(data, 64)
+    assert png.unjudged(data)
+    assert second_picture_in(data, False)
+    assert png.stripped(data) == plain
+    assert other_loss(data, plain) == ''
+    after, _, _ = png.redact(data, [Region(0, 0, 5, 5)], 'blackout', 0.5)
     assert {kind for kind, _ in chunks_of(after)} == {b'IHDR', b'IDAT', b'IEND'}
 
 
@@ -288,11 +294,16 @@ def test_an_animated_picture_is_refused():
 
 def test_what_follows_the_picture_is_not_let_through():
     data = png_bytes(noise(20, 20))
-    second = png_bytes(noise(20, 20, seed=9))
-    with pytest.raises(FrameError, match=f'followed by {len(second)} bytes'):
+    for second in (png_bytes(noise(20, 20, seed=9)), b'a tail'):
         png.decode(data + second, 64)
+        assert png.unjudged(data + second) == 'what lies behind the picture'
+        assert png.stripped(data + second) == data
+        after, _, _ = png.redact(data + second, [Region(0, 0, 1, 1)], 'blackout', 0.5)
+        assert chunks_of(after)[-1][0] == b'IEND'
+        assert second not in after
     # Zeros to fill up a buffer of fixed size are no content.
     png.decode(data + bytes(100), 64)
+    assert png.unjudged(data + bytes(100)) == ''
     after, _, _ = png.redact(data + bytes(100), [Region(0, 0, 1, 1)], 'blackout', 0.5)
     assert chunks_of(after)[-1][0] == b'IEND'
 
@@ -428,16 +439,34 @@ def test_what_hides_in_the_chunks_of_a_picture_is_refused():
             png.decode(built(chunks), 64)
 
 
-def test_a_picture_in_an_unknown_chunk_is_refused():
+def test_a_picture_in_an_unknown_chunk_goes():
     ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
-    png.decode(built([ihdr, (b'prVt', bytes(512)), rows, end]), 64)
+    assert png.unjudged(built([ihdr, (b'prVt', bytes(512)), rows, end])) == ''
     for hidden in ([(b'prVt', bytes(513))], [(b'prVt', bytes(300))] * 2):
-        with pytest.raises(FrameError, match='512'):
-            png.decode(built([ihdr, *hidden, rows, end]), 64)
+        data = built([ihdr, *hidden, rows, end])
+        assert png.unjudged(data) == 'data that can not be read'
+        assert png.stripped(data) == built([ihdr, rows, end])
 
 
-def test_an_uncompressed_thumbnail_in_exif_is_refused():
+def test_an_uncompressed_thumbnail_in_exif_goes():
     tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, 0x111, 4, 1, 32, 0)
     ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
-    with pytest.raises(FrameError, match='a second picture'):
-        png.decode(built([ihdr, (b'eXIf', tiff + bytes(range(99))), rows, end]), 64)
+    gamma = (b'gAMA', struct.pack('>I', 45455))
+    data = built([ihdr, gamma, (b'eXIf', tiff + bytes(range(99))), rows, end])
+    assert png.unjudged(data) == 'a thumbnail in EXIF'
+    assert png.stripped(data) == built([ihdr, gamma, rows, end])
+
+
+def test_a_file_that_can_not_be_freed_of_pictures_is_refused(monkeypatch):
+    monkeypatch.setattr(png, '_carried', lambda _: chunk(b'prVt', bytes(600)))
+    with pytest.raises(FrameError, match='still holds data'):
+        png.stripped(png_bytes(noise(20, 20)) + b'a tail')
+
+
+def test_a_picture_in_hexadecimal_goes():
+    ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
+    text = b'Raw profile type exif\0\nexif\n 8\nffd8ffe0\n'
+    for hidden in ((b'tEXt', text), (b'zTXt', b'Raw profile type APP1\0\0' + zlib.compress(text))):
+        data = built([ihdr, hidden, rows, end])
+        assert png.unjudged(data)
+        assert png.stripped(data) == built([ihdr, rows, end])

@@ -703,6 +703,7 @@ def test_the_regions_say_what_was_obscured_in_which_frame_and_show_no_pixel(tmp_
             'least_score': (0.9, None)[index],
             'cause': '',
             'note': '',
+            'removed': '',
         }
         for index in range(2)
     ]

@@ -343,6 +343,7 @@ FIGURES_LEFT = {
     'regions': {'anonymized': 2, 'untouched': 4, 'regions': 3},
     'most_people': {'anonymized': 2, 'untouched': 4, 'regions': 2, 'most_people': 2},
     'causes': {'anonymized': 2, 'untouched': 4, 'regions': 2, 'causes': {'detector': 1}},
+    'removed': {'anonymized': 2, 'untouched': 4, 'regions': 2, 'removed': {'EXIF': 1}},
     'copied': {'anonymized': 2, 'untouched': 4, 'regions': 2, 'copied': 1},
 }
 
@@ -471,6 +472,12 @@ def test_another_order_of_bytes(pair):
 
     pair.rewrite(change)
     assert pair.failed() == {'on-record'}
+
+
+def test_a_comment_in_metadata_yaml(pair):
+    path = pair.target / 'metadata.yaml'
+    path.write_text('# anything\n' + path.read_text())
+    assert pair.failed() == {'nothing-beyond'}
 
 
 AROUND = {

@@ -122,6 +122,7 @@ def test_camera_status_has_counts_rates_and_times():
         received=40,
         anonymized=20,
         untouched=5,
+        stripped=7,
         blacked_out=1,
         dropped={'overrun': 12, 'decode': 1},
         pending=1,
@@ -142,6 +143,7 @@ def test_camera_status_has_counts_rates_and_times():
     assert values['rate out [Hz]'] == '20.0'
     assert values['received'] == '40'
     assert values['published'] == '26'
+    assert values['stripped'] == '7'
     assert values['dropped'] == '13'
     assert values['dropped: overrun'] == '12'
     assert values['dropped: rate'] == '0'

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
@@ -65,3 +69,22 @@ def test_other_nodes_do_not_count():
     assert verdict([other], NODE) is None
     assert verdict([], NODE) is None
     assert verdict([other, detector()], NODE)[0]
+
+
+@pytest.mark.parametrize(
+    ('more', 'enclave'), [([], '/anonymizer_health'), (['--enclave', '/mine'], '/mine')]
+)
+def test_in_the_nodes_container_it_is_not_the_node(monkeypatch, more, enclave):
+    monkeypatch.setenv('ROS_SECURITY_ENCLAVE_OVERRIDE', '/anonymizer_node')
+    begun = []
+
+    @contextmanager
+    def session(name, args, **options):
+        # With SROS 2 the variable would win over the argument.
+        begun.append((name, args, os.environ.get('ROS_SECURITY_ENCLAVE_OVERRIDE')))
+        yield SimpleNamespace(create_subscription=lambda *given: None), None
+
+    monkeypatch.setattr(health, 'session', session)
+    monkeypatch.setattr(health, 'spin_until', lambda *given: False)
+    assert health.main(more) == 1
+    assert begun == [('anonymizer_health', ['--ros-args', '--enclave', enclave], None)]

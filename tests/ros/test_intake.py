@@ -244,6 +244,21 @@ def test_a_frame_without_a_line_in_the_books_is_noticed():
     assert not replace(Tally(received=3, untouched=2), dropped={'rate': 2}).adds_up
 
 
+def test_frames_that_lost_a_thumbnail_are_counted_and_the_note_says_so(intake):
+    for status, removed in (
+        ('untouched', 'a thumbnail'),
+        ('anonymized', 'a tail'),
+        ('untouched', ''),
+    ):
+        intake.offer('frame', 0)
+        intake.take()
+        intake.settle(Outcome(status, 'frame', removed=removed))
+    tally = intake.tally()
+    assert (tally.stripped, tally.untouched, tally.anonymized) == (2, 2, 1)
+    assert tally.note == 'Removed, as nobody would have looked at it: a tail.'
+    assert tally.adds_up
+
+
 def test_frames_that_nobody_judged_are_counted_apart(intake):
     for status, judged in (
         ('anonymized', True),

@@ -44,7 +44,7 @@ def show_report(console: Console, report: BagReport) -> None:
         for cause, reason in topic.reasons.items():
             frames = counted(topic.causes[cause], 'frames')
             console.print(f'{name}: {frames}, {cause}: {reason}', markup=False)
-        for note in topic.notes:
+        for note in topic.remarks():
             console.print(f'{name}: {note}', markup=False)
         if topic.action == 'drop' and not topic.asked:
             console.print(f'{name} was left out: {topic.reason}', markup=False)

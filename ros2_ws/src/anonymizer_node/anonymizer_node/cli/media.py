@@ -125,7 +125,7 @@ def remarks(file: FileReport) -> Iterator[str]:
         yield f'{file.frames.causes[cause]} pictures, {cause}: {reason}'
     yield from file.losses
     yield from file.notes
-    yield from file.frames.notes
+    yield from file.frames.remarks()
 
 
 def printable(name: str) -> str:

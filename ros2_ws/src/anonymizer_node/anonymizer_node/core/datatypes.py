@@ -168,18 +168,21 @@ class Cover(NamedTuple):
 
 @dataclass(frozen=True)
 class Redacted:
-    """What a codec returns for a frame with people in it.
+    """What a codec returns for a frame that the detectors have judged.
 
     Attributes:
         message: The message to publish in place of the input.
         regions: What was really obscured: the regions asked for, widened to what the encoding
             can address (chroma samples, JPEG blocks).
         note: Something that the user should know about how it was done, or empty.
+        removed: What was taken out of the message since no detector sees it, such as a thumbnail,
+            in words; or empty.
     """
 
     message: Any
-    regions: tuple[Region, ...]
+    regions: tuple[Region, ...] = ()
     note: str = ''
+    removed: str = ''
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,7 @@ class Outcome:
         cause: Why the frame was dropped or blacked out, a short stable word for counting.
         reason: The same as a sentence with value and remedy.
         note: See `Redacted.note`.
+        removed: See `Redacted.removed`. Of an `untouched` message, all that was done to it.
         width: Frame columns, 0 if unknown.
         height: Frame rows, 0 if unknown.
     """
@@ -206,6 +210,7 @@ class Outcome:
     cause: str = ''
     reason: str = ''
     note: str = ''
+    removed: str = ''
     width: int = 0
     height: int = 0
 

@@ -26,6 +26,7 @@ from anonymizer_node.core.datatypes import (
     Frame,
     Judgement,
     Outcome,
+    Redacted,
     Region,
 )
 from anonymizer_node.core.errors import (
@@ -101,25 +102,11 @@ class Pipeline:
             step = 'detector'
             detections, boxes = self._judged(frame, asked)
             regions = to_regions(boxes, frame.width, frame.height)
-            if not regions:
-                return Outcome(
-                    'untouched',
-                    message,
-                    detections=detections,
-                    width=frame.width,
-                    height=frame.height,
-                )
             step = 'redaction'
+            if not regions:
+                return _untouched(codec.stripped(message), frame.width, frame.height, detections)
             done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return Outcome(
-                'anonymized',
-                done.message,
-                done.regions,
-                detections,
-                note=done.note,
-                width=frame.width,
-                height=frame.height,
-            )
+            return _anonymized(done, frame, detections)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -197,9 +184,8 @@ class Pipeline:
             regions = self.regions(judgement, cover)
             detections = Detections.joined(judgement.found)
             if not regions:
-                return Outcome(
-                    'untouched', message, detections=detections, width=width, height=height
-                )
+                step = 'redaction'
+                return _untouched(codec.stripped(message), width, height, detections)
             step = 'decode'
             frame = codec.decode(message, source, 1)
             if (frame.width, frame.height, frame.stamp_ns) != (width, height, judgement.stamp_ns):
@@ -210,15 +196,7 @@ class Pipeline:
                 )
             step = 'redaction'
             done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return Outcome(
-                'anonymized',
-                done.message,
-                done.regions,
-                detections,
-                note=done.note,
-                width=width,
-                height=height,
-            )
+            return _anonymized(done, frame, detections)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -235,21 +213,13 @@ class Pipeline:
         step = 'decode'
         try:
             frame = codec.measure(message, source)
-            width, height = frame.width, frame.height
             step = CAUSE
             regions = twin.regions_of(frame)
-            if not regions:
-                return Outcome('untouched', message, width=width, height=height)
             step = 'redaction'
+            if not regions:
+                return _untouched(codec.stripped(message), frame.width, frame.height)
             done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return Outcome(
-                'anonymized',
-                done.message,
-                done.regions,
-                note=done.note,
-                width=width,
-                height=height,
-            )
+            return _anonymized(done, frame)
         except Exception as error:  # The edge, as above.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -303,6 +273,33 @@ class _Source:
         self._last = (frame.width, frame.height, asked)
         self._passed_over = 0
         self._detected_ns = frame.stamp_ns
+
+
+def _untouched(
+    done: Redacted, width: int, height: int, detections: Detections | None = None
+) -> Outcome:
+    """Nobody is in a frame's picture; there may have been others in its message."""
+    return Outcome(
+        'untouched',
+        done.message,
+        detections=detections,
+        removed=done.removed,
+        width=width,
+        height=height,
+    )
+
+
+def _anonymized(done: Redacted, frame: Frame, detections: Detections | None = None) -> Outcome:
+    return Outcome(
+        'anonymized',
+        done.message,
+        done.regions,
+        detections,
+        note=done.note,
+        removed=done.removed,
+        width=frame.width,
+        height=frame.height,
+    )
 
 
 def _why(error: Exception, step: str) -> tuple[str, str]:

@@ -65,6 +65,16 @@ class Codec(Protocol):
             FrameError, RedactionError: If it can't be done; `message` is then unfit to publish.
         """
 
+    def stripped(self, message: Any) -> Redacted:
+        """The message without what in it no detector sees, such as a thumbnail.
+
+        A detector may well see nobody in a frame, and somebody be known in its thumbnail. May reuse
+        and edit `message`; where there is nothing to remove, it is the very same message.
+
+        Raises:
+            FrameError: If it can't be done; `message` is then unfit to publish.
+        """
+
     def blacked_out(self, message: Any) -> Any:
         """The message with a picture of the same size and encoding that shows nothing.
 

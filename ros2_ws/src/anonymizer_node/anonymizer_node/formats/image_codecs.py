@@ -85,6 +85,10 @@ class ImageCodec:
             padding[...] = 0
         return Redacted(message, tuple(dict.fromkeys(widened)), note)
 
+    def stripped(self, message: Any) -> Redacted:
+        """See `Codec.stripped`. There is nothing in it but its picture."""
+        return Redacted(message)
+
     def blacked_out(self, message: Any) -> Any:
         """See `Codec.blacked_out`."""
         black = bytearray(len(message.data))
@@ -140,6 +144,19 @@ class Compression(Protocol):
     ) -> tuple[bytes, tuple[Region, ...], str]:
         """The file with regions obscured, the regions as widened, and a note or ''."""
 
+    def unjudged(self, data: bytes) -> str:
+        """What in the file may show somebody and isn't what `decode` shows, in words, or ''.
+
+        `redact` leaves it out, too.
+        """
+
+    def stripped(self, data: bytes) -> bytes:
+        """The file without that, and with the same picture.
+
+        Raises:
+            FrameError: If it can't be left out.
+        """
+
     def blacked_out(self, data: bytes) -> bytes:
         """A black picture of the same size and kind."""
 
@@ -174,11 +191,20 @@ class CompressedImageCodec:
         blacked = ''
         if _may_be_depth(message, data) and method != BLACKOUT:
             method, blacked = BLACKOUT, f'Depth is blacked out, {method} or not.'
-        redacted, widened, note = self._compression(message, data).redact(
-            data, regions, method, strength
-        )
+        compression = self._compression(message, data)
+        removed = compression.unjudged(data)
+        redacted, widened, note = compression.redact(data, regions, method, strength)
         _replace_data(message, redacted)
-        return Redacted(message, widened, note or blacked)
+        return Redacted(message, widened, note or blacked, removed)
+
+    def stripped(self, message: Any) -> Redacted:
+        """See `Codec.stripped`. Replaces the message's data where it has to, as `redact` does."""
+        data = bytes(message.data)
+        compression = self._compression(message, data)
+        removed = compression.unjudged(data)
+        if removed:
+            _replace_data(message, compression.stripped(data))
+        return Redacted(message, removed=removed)
 
     def blacked_out(self, message: Any) -> Any:
         """See `Codec.blacked_out`."""

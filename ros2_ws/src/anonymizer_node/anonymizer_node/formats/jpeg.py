@@ -12,14 +12,13 @@ The coding of the file may change where pixels don't: restart markers and optimi
 are not written, progressive pictures stay progressive. For what else of a file stays see
 `jpeg_segments`.
 
-Without libjpeg-turbo (see `turbojpeg`) OpenCV decodes and encodes. A note then says that pixels
-outside have changed. Damage to the coded blocks, which the library reports, is then not noticed:
-the detector sees what any decoder shows of them.
+Without libjpeg-turbo (see `turbojpeg`) pictures are decoded and encoded (`jpeg_anew`). A note then
+says that pixels outside have changed. Damage to the coded blocks, which the library reports, is
+then not noticed: the detector sees what any decoder shows of them.
 """
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Sequence
 
@@ -33,12 +32,14 @@ from anonymizer_node.core.errors import FrameError, RedactionError
 from anonymizer_node.core.redaction import redact as redact_pixels
 from anonymizer_node.core.redaction import redactor_named
 from anonymizer_node.formats import turbojpeg, turbojpeg_blocks
+from anonymizer_node.formats.jpeg_anew import encoded_like
 from anonymizer_node.formats.jpeg_black import black_picture
 from anonymizer_node.formats.jpeg_blocks import BLOCK_REDACTORS, Patch, patches
 from anonymizer_node.formats.jpeg_editor import write_patches
 from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
 from anonymizer_node.formats.jpeg_markers import Picture, parse
-from anonymizer_node.formats.jpeg_segments import kept, second_picture_in, spliced
+from anonymizer_node.formats.jpeg_segments import kept, spliced, taken_apart
+from anonymizer_node.formats.jpeg_segments import unjudged as unjudged_in
 
 SIGNATURE = b'\xff\xd8\xff'
 
@@ -95,8 +96,8 @@ def available() -> bool:
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """Decode a picture as far as a detector needs it, on its stored pixel grid.
 
-    EXIF's orientation is ignored: regions are on the stored grid too. A file with a thumbnail or
-    another second picture is refused, as nobody would look at that one.
+    EXIF's orientation is ignored: regions are on the stored grid too. Whatever else the file shows
+    isn't looked at: see `unjudged`.
 
     Args:
         data: The file.
@@ -107,16 +108,10 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
         `mono8`; the picture's own width and height, pixels.
 
     Raises:
-        FrameError: If the data isn't one whole picture, or may hold a second one.
+        FrameError: If the data doesn't begin with one whole picture.
         UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
     """
     picture = _last.parsed(data)
-    second = second_picture_in((*picture.segments, *picture.behind))
-    if second:
-        raise FrameError(
-            f'A JPEG holds {second}, which nobody would look at. Have the driver send pictures '
-            'without thumbnails.'
-        )
     header = picture.header
     width, height = header.width, header.height
     longer = max(width, height)
@@ -127,6 +122,37 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     else:
         pixels = _decoded_by_opencv(data, header, divisor)
     return pixels, _encoding(header), width, height
+
+
+def unjudged(data: bytes) -> str:
+    """What in a file may show somebody and isn't what `decode` shows, or ''.
+
+    `redact` and `stripped` leave it out.
+
+    Raises:
+        FrameError: If the data doesn't begin with one whole picture.
+    """
+    picture = _last.parsed(data)
+    return unjudged_in(picture.segments, picture.later, picture.behind)
+
+
+def stripped(data: bytes) -> bytes:
+    """The file with its picture and what says how to show it, and nothing else.
+
+    Every byte of the picture is as it was, and so is every pixel.
+
+    Raises:
+        FrameError: If the data doesn't begin with one whole picture, or there is something in it
+            that can't be left out.
+    """
+    parts = taken_apart(data)
+    done = data[:2] + kept(parts.beside) + parts.picture
+    left, header = unjudged(done), _last.parsed(done).header
+    if left:
+        raise FrameError(f'A JPEG still holds {left} when all beside its picture is left out.')
+    if available() and turbojpeg.colours(done, header) != turbojpeg.colours(data, header):
+        raise FrameError('A JPEG would have other colours without what is beside its picture.')
+    return done
 
 
 def redact(
@@ -238,7 +264,7 @@ def _with_seam(header: FrameHeader, region: Region) -> Region:
 def _redacted_pixels(
     data: bytes, picture: Picture, regions: Sequence[Region], method: str, strength: float
 ) -> bytes:
-    """Decoded, redacted and encoded anew, with the quality and chroma sampling of the original."""
+    """Decoded, redacted and encoded anew, as nearly as it can be as the original was."""
     header = picture.header
     pixels = _decoded_by_opencv(data, header, 1)
     if pixels.shape[:2] != (header.height, header.width):
@@ -247,17 +273,8 @@ def _redacted_pixels(
             'it is damaged.'
         )
     redact_pixels(pixels, regions, encoding_named(_encoding(header)).black, method, strength)
-    table = picture.tables[header.components[0].table]
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, _quality(table)]
-    if header.progressive:
-        parameters += [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
-    if not header.grey and hasattr(cv2, 'IMWRITE_JPEG_SAMPLING_FACTOR'):
-        step = header.step_x // 8 << 20 | header.step_y // 8 << 16
-        parameters += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, step | 0x1111]
-    done, encoded = cv2.imencode('.jpg', pixels, parameters)
-    if not done:
-        raise RedactionError(f'A picture of {pixels.shape} can not be written as JPEG.')
-    return spliced(encoded.tobytes(), kept(picture.segments, colour=False), colour=False)
+    encoded = encoded_like(pixels, picture)
+    return spliced(encoded, kept(picture.segments, colour=False), colour=False)
 
 
 def _decoded_by_opencv(data: bytes, header: FrameHeader, divisor: int) -> UInt8Array:
@@ -273,19 +290,3 @@ def _decoded_by_opencv(data: bytes, header: FrameHeader, divisor: int) -> UInt8A
 
 def _encoding(header: FrameHeader) -> str:
     return 'mono8' if header.grey else 'bgr8'
-
-
-def _quality(table: NDArray[np.int64]) -> int:
-    """The quality, 1 to 100, at which OpenCV's encoder uses the table most like this one."""
-    distances = [np.abs(other - table).sum() for other in _tables_by_quality()]
-    return 1 + int(np.argmin(distances))
-
-
-@functools.lru_cache(maxsize=1)
-def _tables_by_quality() -> tuple[NDArray[np.int64], ...]:
-    tables = []
-    for quality in range(1, 101):
-        parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        encoded = cv2.imencode('.jpg', np.zeros((8, 8), np.uint8), parameters)[1]
-        tables.append(parse(encoded.tobytes()).tables[0])
-    return tuple(tables)

@@ -46,7 +46,8 @@ class Picture:
         header: What it claims to be.
         tables: Quantisation tables by id, (64,) int64 each, row by row.
         segments: Application data and comments in front of the first scan.
-        behind: Those behind it, which an edited picture loses.
+        later: Those behind it, which an edited picture loses.
+        behind: What lies behind the end, which nobody looks at: an edited picture loses it, too.
         bounded: Whether no AC coefficient can be larger than `_MOST_AC_BITS` bits: the file has no
             code for one, and is no progressive one, where bits add up.
     """
@@ -54,7 +55,8 @@ class Picture:
     header: FrameHeader
     tables: Mapping[int, NDArray[np.int64]]
     segments: tuple[Segment, ...]
-    behind: tuple[Segment, ...] = ()
+    later: tuple[Segment, ...] = ()
+    behind: bytes = b''
     bounded: bool = False
 
 
@@ -69,7 +71,7 @@ def parse(data: bytes) -> Picture:
     scans: _Scans | None = None
     tables: dict[int, NDArray[np.int64]] = {}
     found: list[Segment] = []
-    behind: list[Segment] = []
+    later: list[Segment] = []
     end = 0
     bounded = True
     for segment in segments(data):
@@ -88,7 +90,7 @@ def parse(data: bytes) -> Picture:
         elif segment.marker == _DHT:
             bounded = bounded and _is_bounded(segment.payload)
         elif _APP0 <= segment.marker <= _APP15 or segment.marker == _COM:
-            (found if scans is None else behind).append(segment)
+            (found if scans is None else later).append(segment)
         elif segment.marker not in (_DRI, EOI):
             raise FrameError(f'A JPEG has the unknown marker {segment.marker:#x}; it is damaged.')
     if header is None or scans is None:
@@ -97,15 +99,9 @@ def parse(data: bytes) -> Picture:
     for component in header.components:
         if component.table not in tables:
             raise FrameError(f'A JPEG lacks its quantisation table {component.table}.')
-    # A driver's buffer may end in the tail of an older frame, or a file in a second picture.
-    if data[end:].strip(b'\0\xff'):
-        raise FrameError(
-            f'Behind the picture of a JPEG, at byte {end} of {len(data)}, there are bytes that '
-            'nobody would look at. Have the driver send one picture in a message and no more.'
-        )
-    _check_length(header, len(data))
+    _check_length(header, end)
     bounded = bounded and not header.progressive
-    return Picture(header, tables, tuple(found), tuple(behind), bounded)
+    return Picture(header, tables, tuple(found), tuple(later), data[end:], bounded)
 
 
 def _check_length(header: FrameHeader, length: int) -> None:

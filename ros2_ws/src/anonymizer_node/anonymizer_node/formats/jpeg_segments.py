@@ -1,74 +1,120 @@
-"""The segments of a JPEG that may stay when somebody in it was hidden.
+"""The segments of a JPEG beside its picture: what they may hide, and what of them may stay.
 
 A file carries more than one picture of the same scene: thumbnails in JFIF, EXIF and XMP, previews
-in maker notes, radiometric planes, whole pictures behind the end. What can't be read is kept only
-if it is too small to show anybody.
+in maker notes, radiometric planes, a video in segments of its own, whole pictures behind the end.
+Nobody looks at them. What can't be read is kept only if it is too small to show anybody.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from anonymizer_node.formats.jpeg_frame import Segment
+from anonymizer_node.formats import exif
+from anonymizer_node.formats.exif import NEXT, begins_picture
+from anonymizer_node.formats.jpeg_frame import EOI, SOS, Segment, segments
 
 MOST_UNREAD = 512
-"""Segments without a known meaning are kept while they have no more bytes than this together."""
-
-MOST_VALUE = 256
-"""EXIF values longer than this, bytes, are left out: previews and maker notes."""
-
-MOST_EXIF = 4096
-"""EXIF that is longer than this, bytes, after its long values have gone, is left out."""
+"""Segments without a known meaning are kept while they have no more bytes than this together, and
+a file keeps what it would lose otherwise while that isn't more."""
 
 MOST_PROFILE = 1 << 17
 """A colour profile longer than this, bytes, is left out."""
 
-MOST_UNSEEN = 1 << 16
-"""A file with more application data and comments than this, bytes, may hold a second picture."""
-
-PICTURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n')
 _ICC = b'ICC_PROFILE\0'
-
-_APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _EXIF = b'Exif\0\0'
-_ORDERS = {b'II*\0': '<', b'MM\0*': '>'}
-_ORIENTATION = 0x0112
-_EXIF_POINTER = 0x8769
-_EXIF_POINTERS = (_EXIF_POINTER, 0x8825)
-_OTHER_POINTERS = (0x014A, 0xA005)
-_PIXELS = (0x0111, 0x0144)
-"""Tags of where pixels lie: in strips, in tiles."""
-_MOST_DIRECTORIES = 8
-_VALUE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 
 
-class _Entry(NamedTuple):
-    tag: int
-    kind: int
-    number: int
-    value: bytes
+class Parts(NamedTuple):
+    """A file, taken apart.
+
+    Attributes:
+        beside: Application data and comments in front of the first scan.
+        later: Those behind it, of which no viewer needs any.
+        picture: Everything else between SOI and the end of EOI, one behind the other.
+        behind: What lies behind EOI.
+    """
+
+    beside: tuple[Segment, ...]
+    later: tuple[Segment, ...]
+    picture: bytes
+    behind: bytes
 
 
-def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
+def taken_apart(data: bytes) -> Parts:
+    """The picture in a file, and what is beside it.
+
+    Raises:
+        FrameError: If the markers don't lead from SOI to EOI.
+    """
+    beside: list[Segment] = []
+    later: list[Segment] = []
+    picture = []
+    position = 2
+    past_scan = False
+    for segment in segments(data):
+        marker, payload, end = segment
+        start = end - 2 if marker == EOI else end - len(payload) - 4
+        picture.append(data[position:start])
+        if _APP0 <= marker <= _APP15 or marker == _COM:
+            (later if past_scan else beside).append(segment)
+        else:
+            picture.append(data[start:end])
+        past_scan = past_scan or marker == SOS
+        position = end
+    return Parts(tuple(beside), tuple(later), b''.join(picture), data[position:])
+
+
+def unjudged(beside: Iterable[Segment], later: Iterable[Segment], behind: bytes) -> str:
+    """What beside a picture may show somebody whom nobody would have looked for, or ''.
+
+    That is a thumbnail, whatever begins like a picture, whatever of more than `MOST_UNREAD` bytes
+    can't be read, and anything behind the end but padding. A driver's buffer may end in the tail of
+    an older frame, or a file in a second picture.
+
+    Args:
+        beside: As in `Parts`.
+        later: Likewise.
+        behind: Likewise.
+    """
+    beside, later = tuple(beside), tuple(later)
+    found = set()
+    for marker, payload, _ in (*beside, *later):
+        if payload[:6] == _EXIF and exif.has_thumbnail(payload[6:]):
+            found.add('a thumbnail in EXIF')
+        elif payload[:5] == b'JFXX\0' or (payload[:5] == b'JFIF\0' and len(payload) > 14):
+            found.add('a thumbnail in JFIF')
+        elif begins_picture(payload):
+            found.add(f'a picture in a segment {marker:#x}')
+    there = sum(4 + len(payload) for _, payload, _ in (*beside, *later))
+    if not found and there - len(kept(beside)) > MOST_UNREAD:
+        found.add('data that can not be read')
+    if behind.strip(b'\0\xff'):
+        found.add('what lies behind the picture')
+    return ', '.join(sorted(found))
+
+
+def kept(beside: Iterable[Segment], colour: bool = True) -> bytes:
     """The segments that show nobody, ready to be put behind SOI.
 
     Kept are JFIF without its thumbnail, Adobe's colour transform, an ICC profile of at most
-    `MOST_PROFILE` bytes that has a profile's signature, EXIF's short values from its first, its
-    Exif and its GPS directory (the orientation is one), and up to `MOST_UNREAD` bytes of anything
-    else but thumbnails and indices of pictures. Nothing in which a picture begins is kept.
+    `MOST_PROFILE` bytes that has a profile's signature, of the first EXIF what `exif.clean` leaves
+    (the orientation is in there), and up to `MOST_UNREAD` bytes of anything else but thumbnails and
+    indices of pictures. Nothing in which a picture begins is kept.
 
     Args:
-        segments: Of the original.
+        beside: The segments of the original.
         colour: Whether to keep those that say how colours are coded, JFIF and Adobe; not if the
             picture is encoded anew by an encoder that writes its own.
     """
-    segments = list(segments)
-    profile = _is_profile(segments)
-    result = []
+    beside = tuple(beside)
+    profile = _is_profile(beside)
+    result: list[tuple[int, bytes]] = []
+    has_exif = False
     unread = 0
-    for marker, payload, _ in segments:
+    for marker, payload, _ in beside:
         if marker == _APP0 and payload[:5] == b'JFIF\0':
             if colour and len(payload) >= 14:
                 result.append((marker, payload[:12] + b'\0\0'))
@@ -79,8 +125,9 @@ def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
             if profile:
                 result.append((marker, payload))
         elif marker == _APP1 and payload[:6] == _EXIF:
-            tiff = _clean_tiff(payload[6:])
-            if 0 < len(tiff) <= MOST_EXIF:
+            tiff = b'' if has_exif else exif.clean(payload[6:])
+            has_exif = True
+            if tiff:
                 result.append((marker, _EXIF + tiff))
         elif payload[:5] in (b'JFIF\0', b'JFXX\0') or payload[:4] == b'MPF\0':
             continue  # JFIF under another marker than its own has a thumbnail in it as well.
@@ -90,131 +137,43 @@ def kept(segments: Iterable[Segment], colour: bool = True) -> bytes:
     return b''.join(
         struct.pack('>BBH', 0xFF, marker, len(payload) + 2) + payload
         for marker, payload in result
-        if not _begins_picture(payload)
+        if not begins_picture(payload + NEXT)
     )
 
 
-def second_picture_in(segments: Iterable[Segment]) -> str:
-    """What in a file's application data and comments may show somebody unjudged, or ''.
-
-    A frame in which nobody is found leaves as the same bytes, with all that is in them.
-    """
-    segments = list(segments)
-    profile = _is_profile(segments)
-    size = 0
-    for marker, payload, _ in segments:
-        if _begins_picture(payload):
-            return f'a picture in the segment {marker:#x}'
-        if payload[:6] == _EXIF and has_uncompressed_thumbnail(payload[6:]):
-            return 'a thumbnail in EXIF'
-        if payload[:5] == b'JFXX\0' or (payload[:5] == b'JFIF\0' and len(payload) > 14):
-            return 'a thumbnail in JFIF'
-        if not (profile and _is_icc(marker, payload)):
-            size += len(payload)
-    if size > MOST_UNSEEN:
-        return f'{size} bytes of application data'
-    return ''
-
-
-def bare(segments: Iterable[Segment], whole_exif: bool) -> bytes:
+def bare(beside: Iterable[Segment], whole_exif: bool) -> bytes:
     """The segments that say how a photo is to be shown, ready to be put behind SOI.
 
     These are `kept`'s for colours, and of the first EXIF the orientation, or its short values.
 
     Args:
-        segments: Of the original.
+        beside: The segments of the original.
         whole_exif: Whether the short values of EXIF stay; where it was taken (GPS) never does.
     """
     chosen = []
-    exif = b''
-    for segment in segments:
+    has_exif = False
+    for segment in beside:
         marker, payload, _ = segment
         if marker == _APP1 and payload[:6] == _EXIF:
-            tags = None if whole_exif else (_ORIENTATION,)
-            exif = exif or clean_exif(payload[6:], tags)
+            tags = None if whole_exif else (exif.ORIENTATION,)
+            tiff = b'' if has_exif else exif.clean(payload[6:], False, tags)
+            chosen += [Segment(_APP1, _EXIF + tiff, 0)] if tiff else []
+            has_exif = True
         elif (
             (marker == _APP0 and payload[:5] == b'JFIF\0')
             or (marker == _APP14 and payload[:5] == b'Adobe')
             or _is_icc(marker, payload)
         ):
             chosen.append(segment)
-    if exif:
-        chosen.append(Segment(_APP1, _EXIF + exif, 0))
     return kept(chosen)
 
 
-def clean_exif(tiff: bytes, tags: Container[int] | None = None) -> bytes:
-    """EXIF's TIFF with its short values, but no thumbnail and no GPS; empty if there are none.
-
-    Args:
-        tiff: As read.
-        tags: Nothing but these of the first directory; None: all.
-    """
-    clean = _clean_tiff(tiff, (_EXIF_POINTER,) if tags is None else (), tags)
-    return clean if len(clean) <= MOST_EXIF else b''
-
-
-def orientation(segments: Iterable[Segment]) -> int:
+def orientation(beside: Iterable[Segment]) -> int:
     """1 to 8, as the first EXIF says how the picture is to be turned; 1 if none does."""
-    for marker, payload, _ in segments:
+    for marker, payload, _ in beside:
         if marker == _APP1 and payload[:6] == _EXIF:
-            return exif_orientation(payload[6:])
+            return exif.orientation_in(payload[6:])
     return 1
-
-
-def exif_orientation(tiff: bytes) -> int:
-    """What EXIF's TIFF says, 1 to 8; 1 if it says nothing that can be understood."""
-    order = _ORDERS.get(tiff[:4])
-    if order is None or len(tiff) < 8:
-        return 1
-    for entry in _entries(tiff, order, struct.unpack(order + 'I', tiff[4:8])[0]):
-        if entry.tag == _ORIENTATION and entry.kind == 3 and entry.number == 1:
-            (value,) = struct.unpack(order + 'H', entry.value[:2])
-            return int(value) if 1 <= value <= 8 else 1
-    return 1
-
-
-def has_uncompressed_thumbnail(tiff: bytes) -> bool:
-    """Whether EXIF's TIFF tells of pixels in it: those of a compressed thumbnail have a start.
-
-    Every directory of the chain is looked at, as far as it can be read.
-    """
-    order = _ORDERS.get(tiff[:4])
-    seen: set[int] = set()
-    at = struct.unpack_from(order + 'I', tiff, 4)[0] if order and len(tiff) >= 8 else 0
-    while order and at and at not in seen and at + 2 <= len(tiff) and len(seen) < _MOST_DIRECTORIES:
-        seen.add(at)
-        (count,) = struct.unpack_from(order + 'H', tiff, at)
-        behind = at + 2 + 12 * count
-        for entry in range(at + 2, min(behind, len(tiff) - 1), 12):
-            if struct.unpack_from(order + 'H', tiff, entry)[0] in _PIXELS:
-                return True
-        at = struct.unpack_from(order + 'I', tiff, behind)[0] if behind + 4 <= len(tiff) else 0
-    return len(seen) >= _MOST_DIRECTORIES
-
-
-def _begins_picture(payload: bytes) -> bool:
-    return any(start in payload for start in PICTURE_STARTS)
-
-
-def _is_icc(marker: int, payload: bytes) -> bool:
-    return marker == _APP2 and payload[:12] == _ICC
-
-
-def _is_profile(segments: Iterable[Segment]) -> bool:
-    """Whether the ICC segments are a colour profile of bearable size and no picture."""
-    chunks = sorted(
-        (payload[12:] for marker, payload, _ in segments if _is_icc(marker, payload)),
-        key=lambda chunk: chunk[:1],
-    )
-    profile = b''.join(chunk[2:] for chunk in chunks)
-    return (
-        bool(chunks)
-        and chunks[0][:1] == b'\x01'
-        and chunks[0][38:42] == b'acsp'
-        and len(profile) <= MOST_PROFILE
-        and not _begins_picture(profile)
-    )
 
 
 def spliced(encoded: bytes, segments: bytes, colour: bool = True) -> bytes:
@@ -235,73 +194,21 @@ def spliced(encoded: bytes, segments: bytes, colour: bool = True) -> bytes:
     return encoded[:2] + segments + encoded[position:]
 
 
-def _clean_tiff(
-    tiff: bytes,
-    pointers: Container[int] = _EXIF_POINTERS,
-    tags: Container[int] | None = None,
-) -> bytes:
-    """EXIF's TIFF built anew from its short values, without thumbnail; empty if unreadable.
-
-    Args:
-        tiff: As read.
-        pointers: To the directories below the first one, of those that stay.
-        tags: What stays of the first one; None: everything.
-    """
-    order = _ORDERS.get(tiff[:4])
-    if order is None or len(tiff) < 8:
-        return b''
-    entries = list(_entries(tiff, order, struct.unpack(order + 'I', tiff[4:8])[0]))
-    main = [
-        entry
-        for entry in entries
-        if entry.tag not in _EXIF_POINTERS and (tags is None or entry.tag in tags)
-    ]
-    subs = []
-    for entry in entries:
-        if entry.tag in pointers and entry.kind == 4 and entry.number == 1:
-            offset = struct.unpack(order + 'I', entry.value)[0]
-            below = [sub for sub in _entries(tiff, order, offset) if sub.tag not in _EXIF_POINTERS]
-            subs.append((entry.tag, below))
-    everything = [*main, *(sub for _, below in subs for sub in below)]
-    if not everything or sum(12 + len(entry.value) for entry in everything) > MOST_EXIF:
-        return b''
-
-    position = 8 + len(_directory(main + [_Entry(tag, 4, 1, b'0000') for tag, _ in subs], order, 8))
-    links = []
-    written = []
-    for tag, below in subs:
-        links.append(_Entry(tag, 4, 1, struct.pack(order + 'I', position)))
-        written.append(_directory(below, order, position))
-        position += len(written[-1])
-    head = tiff[:4] + struct.pack(order + 'I', 8)
-    return head + _directory(main + links, order, 8) + b''.join(written)
+def _is_icc(marker: int, payload: bytes) -> bool:
+    return marker == _APP2 and payload[:12] == _ICC
 
 
-def _entries(tiff: bytes, order: str, offset: int) -> Iterator[_Entry]:
-    """The entries of one directory whose values are short and all there."""
-    if offset + 2 > len(tiff):
-        return
-    (count,) = struct.unpack_from(order + 'H', tiff, offset)
-    for at in range(offset + 2, min(offset + 2 + 12 * count, len(tiff) - 11), 12):
-        tag, kind, number = struct.unpack_from(order + 'HHI', tiff, at)
-        size = _VALUE_SIZES.get(kind, MOST_VALUE + 1) * number
-        start = at + 8 if size <= 4 else struct.unpack_from(order + 'I', tiff, at + 8)[0]
-        value = tiff[start : start + size]
-        if size <= MOST_VALUE and len(value) == size and tag not in _OTHER_POINTERS:
-            yield _Entry(tag, kind, number, value)
-
-
-def _directory(entries: list[_Entry], order: str, position: int) -> bytes:
-    """A directory that will lie at a position of the TIFF, with its values behind it."""
-    ordered = sorted(entries, key=lambda entry: entry.tag)
-    table = struct.pack(order + 'H', len(ordered))
-    values = b''
-    behind = position + 2 + 12 * len(ordered) + 4
-    for tag, kind, number, value in ordered:
-        table += struct.pack(order + 'HHI', tag, kind, number)
-        if len(value) <= 4:
-            table += value.ljust(4, b'\0')
-        else:
-            table += struct.pack(order + 'I', behind + len(values))
-            values += value + b'\0' * (len(value) % 2)
-    return table + b'\0\0\0\0' + values
+def _is_profile(beside: Iterable[Segment]) -> bool:
+    """Whether the ICC segments are a colour profile of bearable size and no picture."""
+    chunks = sorted(
+        (payload[12:] for marker, payload, _ in beside if _is_icc(marker, payload)),
+        key=lambda chunk: chunk[:1],
+    )
+    profile = b''.join(chunk[2:] for chunk in chunks)
+    return (
+        bool(chunks)
+        and chunks[0][:1] == b'\x01'
+        and chunks[0][38:42] == b'acsp'
+        and len(profile) <= MOST_PROFILE
+        and not begins_picture(profile)
+    )

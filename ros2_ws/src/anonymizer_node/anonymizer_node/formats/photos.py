@@ -17,9 +17,8 @@ from typing import NamedTuple
 from anonymizer_node.core.datatypes import Frame, Redacted, Region
 from anonymizer_node.core.errors import UnsupportedEncodingError
 from anonymizer_node.core.turning import TURNS, Turn
-from anonymizer_node.formats import jpeg_segments, png
+from anonymizer_node.formats import exif, jpeg_segments, png
 from anonymizer_node.formats.image_codecs import COMPRESSIONS
-from anonymizer_node.formats.jpeg_frame import EOI, SOS, Segment, segments
 
 OTHERS: Mapping[str, tuple[int, tuple[bytes, ...]]] = {
     'GIF': (0, (b'GIF8',)),
@@ -31,8 +30,6 @@ OTHERS: Mapping[str, tuple[int, tuple[bytes, ...]]] = {
     'JPEG 2000': (0, (b'\0\0\0\x0cjP  ', b'\xff\x4f\xff\x51')),
 }
 """Kinds of pictures that can't be read -> at which byte they say what they are, and how."""
-
-_APP0, _APP15, _COM = 0xE0, 0xEF, 0xFE
 
 
 class Photo(NamedTuple):
@@ -137,10 +134,18 @@ class PhotoCodec:
         turn, size = message.turn, (frame.width, frame.height)
         stored = turn.regions_stored(regions, *size)
         compression = COMPRESSIONS[kind_of(message.data)]
+        removed = compression.unjudged(message.data)
         data, widened, note = compression.redact(message.data, stored, method, strength)
-        return Redacted(
-            message._replace(data=data), tuple(turn.regions_shown(widened, *size)), note
-        )
+        shown = tuple(turn.regions_shown(widened, *size))
+        return Redacted(message._replace(data=data), shown, note, removed)
+
+    def stripped(self, message: Photo) -> Redacted:
+        """See `Codec.stripped`. `opened` has taken away what there was, or nearly all of it."""
+        compression = COMPRESSIONS[kind_of(message.data)]
+        removed = compression.unjudged(message.data)
+        if removed:
+            message = message._replace(data=compression.stripped(message.data))
+        return Redacted(message, removed=removed)
 
     def blacked_out(self, message: Photo) -> Photo:
         """See `Codec.blacked_out`."""
@@ -153,29 +158,15 @@ class PhotoCodec:
 
 def _opened_jpeg(data: bytes, metadata: bool) -> Opened:
     """Application data and comments are written anew, and all behind the end is left out."""
-    found: list[Segment] = []
-    picture = []
-    position = 2
-    past_scan = False
-    for segment in segments(data):
-        marker, payload, end = segment
-        start = end - 2 if marker == EOI else end - len(payload) - 4
-        picture.append(data[position:start])
-        if _APP0 <= marker <= _APP15 or marker == _COM:
-            # Behind a scan there is none that a viewer needs.
-            found += [] if past_scan else [segment]
-        else:
-            picture.append(data[start:end])
-        past_scan = past_scan or marker == SOS
-        position = end
-    about = jpeg_segments.bare(found, metadata)
+    parts = jpeg_segments.taken_apart(data)
+    about = jpeg_segments.bare(parts.beside, metadata)
     removed = []
-    if len(about) < sum(4 + len(payload) for _, payload, _ in found):
+    if len(about) < sum(4 + len(payload) for _, payload, _ in (*parts.beside, *parts.later)):
         removed.append('metadata')
-    if data[position:].strip(b'\0\xff'):
-        removed.append(f'{len(data) - position} bytes behind the picture')
-    turn = TURNS[jpeg_segments.orientation(found)]
-    photo = Photo(data[:2] + about + b''.join(picture), turn, about)
+    if parts.behind.strip(b'\0\xff'):
+        removed.append(f'{len(parts.behind)} bytes behind the picture')
+    turn = TURNS[jpeg_segments.orientation(parts.beside)]
+    photo = Photo(data[:2] + about + parts.picture, turn, about)
     return Opened(photo, 'jpeg', tuple(removed))
 
 
@@ -183,7 +174,7 @@ def _opened_png(data: bytes, metadata: bool) -> Opened:
     """Ancillary chunks are left out, but for those that say how the picture is shown."""
     end, kept, about = len(png.SIGNATURE), [data[: len(png.SIGNATURE)]], []
     removed: list[str] = []
-    exif = b''
+    tiff = b''
     seen: set[bytes] = set()
     for kind, content, whole in png.chunks(data):
         end += len(whole)
@@ -194,7 +185,7 @@ def _opened_png(data: bytes, metadata: bool) -> Opened:
             removed.append(_in_words(kind))
             continue
         if kind == b'eXIf':
-            exif = exif or content
+            tiff = tiff or content
         elif not _says_colours(kind, content):
             removed.append(_in_words(kind))
             continue
@@ -205,11 +196,11 @@ def _opened_png(data: bytes, metadata: bool) -> Opened:
         seen.add(kind)
     if data[end:].strip(b'\0'):
         removed.append(f'{len(data) - end} bytes behind the picture')
-    if exif:
-        clean = jpeg_segments.clean_exif(exif, None if metadata else (0x0112,))
+    if tiff:
+        clean = exif.clean(tiff, False, None if metadata else (exif.ORIENTATION,))
         about += [_chunk(b'eXIf', clean)] if clean else []
-        removed += ['eXIf'] if clean != exif else []
-    turn = TURNS[jpeg_segments.exif_orientation(exif)]
+        removed += ['eXIf'] if clean != tiff else []
+    turn = TURNS[exif.orientation_in(tiff)]
     return Opened(Photo(b''.join(kept), turn, b''.join(about)), 'png', tuple(removed))
 
 
@@ -225,7 +216,7 @@ def _says_colours(kind: bytes, content: bytes) -> bool:
         profile = unpacker.decompress(packed[1:], jpeg_segments.MOST_PROFILE)
     except zlib.error:
         return False
-    pictures = any(start in profile + content for start in jpeg_segments.PICTURE_STARTS)
+    pictures = exif.begins_picture(profile) or exif.begins_picture(content)
     whole = unpacker.eof and not unpacker.unused_data
     return whole and len(name) < 80 and profile[36:40] == b'acsp' and not pictures
 

@@ -23,7 +23,7 @@ from anonymizer_node.core.encodings import encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.redaction import redact as redact_pixels
 from anonymizer_node.core.shown import shown
-from anonymizer_node.formats.jpeg_segments import has_uncompressed_thumbnail
+from anonymizer_node.formats import exif
 from anonymizer_node.formats.png_rows import SAMPLES, Chunk, check_rows
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -50,7 +50,6 @@ _KNOWN = {
     *(b'tRNS', b'cHRM', b'gAMA', b'iCCP', b'sBIT', b'sRGB', b'cICP', b'mDCV', b'cLLI', b'bKGD'),
     *(b'hIST', b'pHYs', b'sPLT', b'eXIf', b'tIME', b'tEXt', b'zTXt', b'iTXt'),
 }
-_OTHER_PICTURES = (SIGNATURE, b'\xff\xd8\xff')
 BEHIND_IHDR = len(SIGNATURE) + 25
 _LEVELS = (1, 3, 6, 9)
 """Of zlib: fastest, fast, default, best."""
@@ -61,12 +60,13 @@ _MOST_PACKED = 1032
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """Pixels as 8 bits for the detector, (rows, columns, channels), encoding, width, height.
 
+    Whatever else the file shows isn't looked at: see `unjudged`.
+
     Raises:
-        FrameError: If it isn't one whole picture, or there may be a second one in it.
+        FrameError: If it doesn't begin with one whole picture.
         UnsupportedEncodingError: If a detector could not see all of it.
     """
     pixels = _decoded(data)
-    _check_ancillary(data)
     check_rows(list(chunks(data)))
     height, width = pixels.shape[:2]
     name = _encoding(pixels)
@@ -78,6 +78,49 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
 def may_be_depth(data: bytes) -> bool:
     """Whether a file is 16 bits of grey, which may be distances: only its message can say."""
     return data[12:16] == b'IHDR' and data[24:26] == b'\x10\0'
+
+
+def unjudged(data: bytes) -> str:
+    """What in a file may show somebody and isn't what `decode` shows, or ''.
+
+    `redact` and `stripped` leave it out.
+    """
+    found = set()
+    size = unknown = 0
+    end = len(SIGNATURE)
+    for kind, content, whole in chunks(data):
+        end += len(whole)
+        if kind in PICTURE:
+            continue
+        unknown += len(content) * (kind not in _KNOWN)
+        parts = [content]
+        if kind in _PACKED:
+            parts.append(_unpacked(kind, content))
+        size += sum(map(len, parts))
+        # Programs without a chunk of its own for EXIF write it as text, in hexadecimal.
+        if any(map(exif.begins_picture, parts)) or content.startswith(b'Raw profile type '):
+            found.add(f'a picture in a chunk {kind.decode("ascii", "replace")}')
+        elif kind == b'eXIf' and exif.has_thumbnail(content):
+            found.add('a thumbnail in EXIF')
+    if unknown > MOST_UNKNOWN or size > MOST_ANCILLARY:
+        found.add('data that can not be read')
+    if data[end:].strip(b'\0'):
+        found.add('what lies behind the picture')
+    return ', '.join(sorted(found))
+
+
+def stripped(data: bytes) -> bytes:
+    """The file with the chunks of its picture as they are, and of the others but `CARRIED`.
+
+    Raises:
+        FrameError: If there is something in it that can't be left out.
+    """
+    kept = [whole for kind, _, whole in chunks(data) if kind in PICTURE or kind in SHOWING]
+    done = SIGNATURE + kept[0] + _carried(data) + b''.join(kept[1:])
+    left = unjudged(done)
+    if left:
+        raise FrameError(f'A PNG still holds {left} when all beside its picture is left out.')
+    return done
 
 
 def redact(
@@ -144,7 +187,7 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 
 def _check_chunks(data: bytes) -> None:
-    """Refuse what a decoder would show a part of: cut off, animated, or with something behind.
+    """Refuse what a decoder would show a part of: cut off or animated.
 
     The size is checked before anything is allocated for it.
     """
@@ -177,39 +220,6 @@ def _check_chunks(data: bytes) -> None:
         )
     if not set(kinds).isdisjoint(_ANIMATION):
         raise UnsupportedEncodingError('An animated PNG is not supported: only one frame is seen.')
-    if data[position:].strip(b'\0'):
-        raise FrameError(
-            f'A PNG is followed by {len(data) - position} bytes that are no part of it.'
-        )
-
-
-def _check_ancillary(data: bytes) -> None:
-    """Refuse a file that may hold a second picture, which nobody would look at.
-
-    A frame in which nobody is found leaves as the same bytes, with all that is in them.
-
-    Raises:
-        FrameError: If there is a picture or too much else beside the picture.
-    """
-    size = unknown = 0
-    for kind, content, _ in chunks(data):
-        if kind in PICTURE:
-            continue
-        unknown += len(content) * (kind not in _KNOWN)
-        parts = [content]
-        if kind in _PACKED:
-            parts.append(_unpacked(kind, content))
-        size += sum(map(len, parts))
-        second = any(start in part for part in parts for start in _OTHER_PICTURES) or (
-            kind == b'eXIf' and has_uncompressed_thumbnail(content)
-        )
-        most = MOST_UNKNOWN if unknown > MOST_UNKNOWN else MOST_ANCILLARY
-        if second or unknown > MOST_UNKNOWN or size > MOST_ANCILLARY:
-            what = 'a second picture' if second else f'more than {most} bytes'
-            raise FrameError(
-                f'A PNG holds {what} in a chunk {kind!r}, where nobody would look at it. Have the '
-                'driver send pictures without thumbnails.'
-            )
 
 
 def _unpacked(kind: bytes, content: bytes) -> bytes:

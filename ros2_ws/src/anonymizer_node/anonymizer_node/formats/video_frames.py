@@ -188,6 +188,10 @@ class VideoCodec:
         done = tuple(dict.fromkeys(turn.regions_shown(widened, *size)))
         return Redacted(replace(message, frame=copy), done)
 
+    def stripped(self, message: VideoImage) -> Redacted:
+        """See `Codec.stripped`. There is nothing in it but its picture."""
+        return Redacted(message)
+
     def blacked_out(self, message: VideoImage) -> VideoImage:
         """See `Codec.blacked_out`."""
         copy = copy_of(message.frame)

@@ -107,7 +107,7 @@ def redact_inside(
     outcome = joined([part for _, part in outcomes])
     if outcome.status == 'dropped':
         return Processed(outcome, tuple(outcomes), stamp, None)
-    if outcome.status in ('untouched', 'copied'):
+    if outcome.status in ('untouched', 'copied') and not outcome.removed:
         return Processed(outcome, tuple(outcomes), stamp, message.data)
     data: bytes | bytearray = buffer
     if not all(
@@ -135,6 +135,7 @@ def joined(parts: Sequence[Outcome]) -> Outcome:
         regions=tuple(region for part in parts for region in part.regions),
         detections=Detections.joined(seen) if seen else None,
         note=' '.join(dict.fromkeys(part.note for part in parts if part.note)),
+        removed=', '.join(dict.fromkeys(part.removed for part in parts if part.removed)),
     )
 
 
@@ -163,4 +164,5 @@ def line_of(outcome: Outcome, stamp: int | None) -> dict[str, Any]:
         'least_score': round(min(scores), 4) if scores else None,
         'cause': outcome.cause,
         'note': outcome.note,
+        'removed': outcome.removed,
     }

@@ -55,7 +55,7 @@ class FileReport:
             'most_people': frames.people,
             'regions': frames.regions,
             'losses': self.losses,
-            'notes': [*self.notes, *frames.notes],
+            'notes': [*self.notes, *frames.remarks()],
         }
 
 

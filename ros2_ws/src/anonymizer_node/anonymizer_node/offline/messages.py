@@ -44,6 +44,11 @@ class MessageCodec:
         """See `Codec.redact`; the result holds the deserialised message."""
         return self._codec.redact(self._message, *args)
 
+    def stripped(self, message: bytes | bytearray) -> Any:
+        """See `Codec.stripped`; the result holds the deserialised message."""
+        self._open(message)
+        return self._codec.stripped(self._message)
+
     def blacked_out(self, message: bytes | bytearray) -> Any:
         """See `Codec.blacked_out`."""
         self._open(message)

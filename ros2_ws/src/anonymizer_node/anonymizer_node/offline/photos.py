@@ -41,7 +41,7 @@ def anonymize_photo(
         return report
     if before.removed:
         report.notes.append(f'Removed: {", ".join(before.removed)}.')
-    same = outcome.status == 'untouched' and not before.removed
+    same = outcome.status == 'untouched' and not before.removed and not outcome.removed
     report.how = 'the same file' if same else 'the picture outside the regions as it was'
     target.write_bytes(data if same else written(outcome.message))
     return report

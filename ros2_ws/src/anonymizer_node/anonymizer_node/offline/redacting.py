@@ -255,7 +255,7 @@ def _written(
     """The bytes to write of an image."""
     if outcome.message is None:
         return None
-    if outcome.status == 'untouched':
+    if outcome.status == 'untouched' and not outcome.removed:
         return message.data
     return codec.serialised(outcome.message, message.data)
 

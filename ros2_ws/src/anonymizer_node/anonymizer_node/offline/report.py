@@ -11,6 +11,7 @@ from typing import Any
 
 from anonymizer_node import __version__
 from anonymizer_node.core.datatypes import STATUSES, Outcome
+from anonymizer_node.core.words import counted
 from anonymizer_node.offline.plan import TopicPlan
 
 REPORT_NAME = 'anonymization.json'
@@ -35,6 +36,7 @@ class TopicReport:
         people: Most people detected in one frame.
         regions: Regions obscured over all frames.
         notes: What the codec had to say, each once.
+        removed: From how many frames what was taken out that no detector sees, in words.
     """
 
     msgtype: str
@@ -48,6 +50,7 @@ class TopicReport:
     people: int = 0
     regions: int = 0
     notes: list[str] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
 
     @property
     def missing(self) -> int:
@@ -65,6 +68,15 @@ class TopicReport:
             self.reasons.setdefault(outcome.cause, outcome.reason)
         if outcome.note and outcome.note not in self.notes:
             self.notes.append(outcome.note)
+        if outcome.removed:
+            self.removed[outcome.removed] += 1
+
+    def remarks(self) -> list[str]:
+        """What isn't as it was in the source, beside the regions, as sentences."""
+        return self.notes + [
+            f'Removed from {counted(count, "frames")}, as nobody would have looked at it: {what}.'
+            for what, count in self.removed.items()
+        ]
 
 
 @dataclass
@@ -130,6 +142,7 @@ class BagReport:
                     'most_people': topic.people,
                     'regions': topic.regions,
                     'notes': topic.notes,
+                    'removed': dict(topic.removed),
                 }
                 for name, topic in self.topics.items()
             },
@@ -155,6 +168,7 @@ class BagReport:
                 people=topic['most_people'],
                 regions=topic['regions'],
                 notes=list(topic['notes']),
+                removed=Counter(topic['removed']),
             )
             for name, topic in told['topics'].items()
         }

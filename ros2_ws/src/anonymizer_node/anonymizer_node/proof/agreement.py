@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from anonymizer_node.core.datatypes import STATUSES
@@ -92,6 +92,8 @@ def _disagreement(
     pairs += [(status, statuses[status]) for status in (COPIED, *STATUSES)]
     pairs += [('causes', causes), ('regions', sum(len(frame.regions) for frame in frames))]
     pairs.append(('most_people', _most_people(frames)))
+    if 'removed' in entry:
+        pairs.append(('removed', _removed(frames)))
     for key, value in pairs:
         if entry.get(key, 0) != value:
             return Failure(name, f'{key} is {value}; the record says {entry.get(key)}')
@@ -100,11 +102,26 @@ def _disagreement(
 
 def _most_people(frames: Sequence[FrameRecord]) -> int:
     """Most people in one message."""
-    people: Counter[tuple[int, int]] = Counter()
+    sums = (sum(frame.people or 0 for frame in item) for item in _of_messages(frames))
+    return max(sums, default=0)
+
+
+def _removed(frames: Sequence[FrameRecord]) -> dict[str, int]:
+    """From how many messages what was taken out that no detector sees."""
+    found: Counter[str] = Counter()
+    for item in _of_messages(frames):
+        words = ', '.join(dict.fromkeys(frame.removed for frame in item if frame.removed))
+        found.update([words] if words else [])
+    return dict(found)
+
+
+def _of_messages(frames: Sequence[FrameRecord]) -> Iterable[list[FrameRecord]]:
+    """The statements about the images in each message together."""
+    messages: dict[tuple[int, int], list[FrameRecord]] = {}
     for number, frame in enumerate(frames):
         one = (frame.position, 0) if frame.image is not None else (-1, number)
-        people[one] += frame.people or 0
-    return max(people.values(), default=0)
+        messages.setdefault(one, []).append(frame)
+    return messages.values()
 
 
 def check_run(record: Record, unread: Sequence[str] = ()) -> Check:

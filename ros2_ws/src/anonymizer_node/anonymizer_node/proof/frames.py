@@ -15,8 +15,8 @@ from anonymizer_node.proof.pictures import (
     difference_outside,
     outside_of,
     picture_of,
-    second_picture_in,
 )
+from anonymizer_node.proof.second_pictures import other_loss, second_picture_in
 from anonymizer_node.proof.verdict import Check, Failure, Tally
 
 MOST_REENCODED_DIFFERENCE = 4.0
@@ -49,12 +49,14 @@ class Statement(NamedTuple):
         regions: Said to be obscured.
         method: `blackout`, another one's name, or '' if unknown.
         reencoded: Whether it is said to have been encoded anew.
+        vouched: Whether it was copied, as its owner asked, since it can't be read.
     """
 
     status: str
     regions: tuple[Region, ...] = ()
     method: str = ''
     reencoded: bool = False
+    vouched: bool = False
 
 
 class Look(NamedTuple):
@@ -94,7 +96,8 @@ class FrameChecks:
         self._untouched = Tally(
             'untouched-identical',
             2,
-            'A frame in which nothing was obscured is the same to the last byte.',
+            'A frame in which nothing was obscured is the same to the last byte, or has lost a '
+            'thumbnail or its like, and nothing else.',
             'frames without people',
         )
         self._outside = Tally(
@@ -123,6 +126,7 @@ class FrameChecks:
             'its input does not have.',
             'compressed frames',
         )
+        self._stripped = 0
         self._regions = 0
         self._pixels_outside = 0
 
@@ -146,15 +150,17 @@ class FrameChecks:
         self, where: Where, before: Any, after: Any, statement: Statement, identical: bool
     ) -> float:
         self._kept.seen(_first_change(where, before, after))
+        if hasattr(after, 'format') and not statement.vouched:
+            second = second_picture_in(bytes(after.data), bool(statement.regions))
+            if not second and (statement.regions or _replaced(statement)):
+                added = added_to(bytes(before.data), bytes(after.data))
+                second = f'has {added}' if added else ''
+            self._second.seen(where.failure(second) if second else None)
         if statement.status == 'untouched' or not (statement.regions or _replaced(statement)):
-            changed = None if identical else where.failure('differs from its input')
-            self._untouched.seen(changed)
+            changed = '' if identical else _change(before, after)
+            self._untouched.seen(where.failure(changed) if changed else None)
+            self._stripped += not (identical or changed)
             return 0.0
-        if hasattr(after, 'format'):
-            # A frame that failed may have no end to its file.
-            second = second_picture_in(bytes(after.data))
-            second = second or added_to(bytes(before.data), bytes(after.data))
-            self._second.seen(where.failure(f'has {second}') if second else None)
         if _replaced(statement):
             self._black.seen(_not_black(where, before, after))
             return 1.0
@@ -207,6 +213,8 @@ class FrameChecks:
     def checks(self) -> list[Check]:
         """The results."""
         self._obscured.detail = f'{self._regions} regions' if self._regions else ''
+        if self._stripped:
+            self._untouched.detail = f'{self._stripped} without their thumbnail'
         if self._pixels_outside:
             self._outside.detail = f'{self._pixels_outside / 1e6:.1f} million pixels compared'
         always = [self._raw, self._kept, self._untouched, self._outside, self._obscured]
@@ -230,6 +238,13 @@ def _first_change(where: Where, before: Any, after: Any) -> Failure | None:
         if was != now:
             return where.failure(f'{name} is {now!r}, was {was!r}')
     return None
+
+
+def _change(before: Any, after: Any) -> str:
+    """How a message differs from its input in more than a thumbnail, or ''."""
+    if not (hasattr(before, 'format') and hasattr(after, 'format')):
+        return 'differs from its input'
+    return other_loss(bytes(before.data), bytes(after.data))
 
 
 def _stamp(message: Any) -> tuple[int, int]:

@@ -74,7 +74,11 @@ class InsideChecks:
                     self._judged.fail(where.failure(f'{label} was copied, and nobody asked for it'))
                 status = 'untouched'
             statement = Statement(
-                status, line.regions, self._record.method, self._record.reencoded(line)
+                status,
+                line.regions,
+                self._record.method,
+                self._record.reencoded(line),
+                line.status == 'copied',
             )
             identical = bytes(picture.data) == bytes(new[label].data)
             looks.append(self._frames.look(where, picture, new[label], statement, identical))

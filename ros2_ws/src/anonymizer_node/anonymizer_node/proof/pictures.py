@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.proof.raw_images import DEPTH, Layer, bgr_of_layers, layers_of
+from anonymizer_node.proof.second_pictures import JPEG_START, PNG_START
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
-JPEG_START = b'\xff\xd8\xff'
-PNG_START = b'\x89PNG\r\n\x1a\n'
-_SECOND_PICTURE_CHUNKS = frozenset({b'eXIf', b'fdAT', b'zTXt', b'iTXt'})
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 
@@ -118,24 +116,6 @@ def difference_outside(before: Picture, after: Picture, regions: Sequence[Region
     if not outside.any():
         return 0.0
     return float(np.abs(one.pixels[outside].astype(np.int32) - other.pixels[outside]).mean())
-
-
-def second_picture_in(data: bytes) -> str:
-    """What else is in an image file that may show what was hidden, or ''.
-
-    A JPEG's thumbnail is a JPEG inside it, found by its first bytes: within compressed data the
-    byte 0xFF is never followed by 0xD8.
-    """
-    if data.find(JPEG_START, 1) != -1:
-        return 'a second JPEG, such as a thumbnail, inside the file'
-    if data.startswith(PNG_START):
-        position = len(PNG_START)
-        while position + 12 <= len(data):
-            chunk = data[position + 4 : position + 8]
-            if chunk in _SECOND_PICTURE_CHUNKS:
-                return f'a {chunk.decode()} chunk inside the PNG'
-            position += 12 + int.from_bytes(data[position : position + 4], 'big')
-    return ''
 
 
 def _raw(message: Any) -> Picture:

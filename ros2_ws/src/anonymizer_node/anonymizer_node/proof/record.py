@@ -28,7 +28,7 @@ _CODED = re.compile(r'[A-Za-z0-9+/_-]{300}')
 _KEYS = frozenset(
     {
         *('topic', 'type', 'index', 'time_ns', 'stamp_ns', 'status', 'regions', 'people'),
-        *('least_score', 'cause', 'note', 'image'),
+        *('least_score', 'cause', 'note', 'image', 'removed'),
     }
 )
 POINTS_PER_REGION = 8
@@ -55,6 +55,7 @@ class FrameRecord(NamedTuple):
         image: Which of the images in the message; None if the message is one.
         people: How many people were found in it; None if the record doesn't say.
         score: Of the one who was found least surely, 0..1; None likewise.
+        removed: What was taken out of it that no detector sees, in words.
     """
 
     topic: str
@@ -69,6 +70,7 @@ class FrameRecord(NamedTuple):
     image: str | None = None
     people: int | None = None
     score: float | None = None
+    removed: str = ''
 
 
 @dataclass
@@ -264,6 +266,7 @@ def _add(record: Record, number: int, line: str) -> None:
             None if entry.get('image') is None else str(entry['image']),
             None if entry.get('people') is None else int(entry['people']),
             None if entry.get('least_score') is None else float(entry['least_score']),
+            str(entry.get('removed') or ''),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')

@@ -168,6 +168,7 @@ def camera_status(report: CameraReport, node: str) -> DiagnosticStatus:
         'anonymized': now.anonymized,
         'untouched': now.untouched,
         'carried': now.carried,
+        'stripped': now.stripped,
         'blacked_out': now.blacked_out,
         'pending': now.pending,
         'dropped': sum(now.dropped.values()),

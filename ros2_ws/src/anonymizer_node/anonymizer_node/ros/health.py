@@ -7,6 +7,7 @@ once. Exit status: 0 the node is active and nothing of it is ERROR, 1 it isn't o
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +18,9 @@ from anonymizer_node.ros.session import session, spin_until
 
 NODE = '/anonymizer_node'
 """The node's full name, unless it has a namespace. Not from `ros.node`, which loads OpenCV."""
+
+ENCLAVE = '/anonymizer_health'
+"""Whose keys it shows where SROS 2 is enforced. It may read /diagnostics, and nothing else."""
 
 TIMEOUT_S = 12.0
 """How long it listens: discovery takes a second or two, and there is a report every second."""
@@ -50,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--node', default=NODE, help='full name of the node')
     parser.add_argument('--timeout', type=float, default=TIMEOUT_S, help='longest wait, seconds')
+    parser.add_argument('--enclave', default=ENCLAVE, help='its own, where SROS 2 is enforced')
     given = parser.parse_args(arguments)
+    # It would win over the argument, and in a container it is the node's, which may not read here.
+    os.environ.pop('ROS_SECURITY_ENCLAVE_OVERRIDE', None)
+    ros = ['--ros-args', '--enclave', given.enclave]
     told: list[tuple[bool, str]] = []
 
     def hear(report: DiagnosticArray) -> None:
@@ -58,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if found is not None:
             told.append(found)
 
-    with session('anonymizer_health') as (node, executor):
+    # No more of a node than it takes to listen: the policy grants nothing beyond.
+    bare: dict[str, Any] = {'enable_rosout': False, 'start_parameter_services': False}
+    with session('anonymizer_health', ros, **bare) as (node, executor):
         node.create_subscription(DiagnosticArray, '/diagnostics', hear, 10)
         heard = spin_until(executor, lambda: bool(told), given.timeout)
     well, sentence = (

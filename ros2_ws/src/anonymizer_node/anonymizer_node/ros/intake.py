@@ -63,8 +63,9 @@ class Tally:
     Attributes:
         received: Frames that came in, or that the middleware says it lost on the way in.
         anonymized: Published with regions obscured.
-        untouched: Published as they came, since nobody was in them.
+        untouched: Published with the picture as it came, since nobody was in it.
         carried: Of both, those between two detections (`detect_every`): nobody judged them.
+        stripped: Of both, those out of which something was taken that no detector sees.
         blacked_out: Published as a black frame, since something failed.
         dropped: Not published, by cause.
         pending: Waiting or in work.
@@ -83,6 +84,7 @@ class Tally:
     anonymized: int = 0
     untouched: int = 0
     carried: int = 0
+    stripped: int = 0
     blacked_out: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
@@ -281,7 +283,9 @@ class Intake:
                 self._people = people
             elif outcome.status in ('anonymized', 'untouched') and not self._follows:
                 self._counts['carried'] += 1
-            self._note = outcome.note or self._note
+            if outcome.removed:
+                self._counts['stripped'] += 1
+            self._note = outcome.note or _about(outcome.removed) or self._note
             if age_ms is not None and len(self._ages_ms) < _MOST_TIMES:
                 self._ages_ms.append(age_ms)
             if self._taken_s is not None and len(self._work_ms) < _MOST_TIMES:
@@ -310,6 +314,7 @@ class Intake:
                 anonymized=self._counts['anonymized'],
                 untouched=self._counts['untouched'],
                 carried=self._counts['carried'],
+                stripped=self._counts['stripped'],
                 blacked_out=self._counts['blacked_out'],
                 dropped=dict(self._dropped),
                 pending=len(self._waiting) + (self._taken_s is not None),
@@ -338,6 +343,11 @@ class Intake:
     def _drop_oldest(self, cause: str) -> None:
         self._waiting.popleft()
         self._dropped[cause] += 1
+
+
+def _about(removed: str) -> str:
+    """What was taken out of a frame, as a sentence; '' if nothing was."""
+    return f'Removed, as nobody would have looked at it: {removed}.' if removed else ''
 
 
 def _encoding(message: Any) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
@@ -21,16 +22,17 @@ WAKE_S = 0.1
 
 
 @contextmanager
-def session(name: str, args: Sequence[str] = ()) -> Iterator[tuple[Node, Executor]]:
+def session(name: str, args: Sequence[str] = (), **options: Any) -> Iterator[tuple[Node, Executor]]:
     """A node and its executor, spun by whoever holds them.
 
     Args:
         name: Of the node.
         args: ROS arguments, as on a command line.
+        options: Of rclpy's `Node`.
     """
     rclpy.init(args=list(args), signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = Node(name)
+        node = Node(name, **options)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:
