@@ -30,6 +30,8 @@ def is_drawn_of_few(
     """
     for first in range(apart * apart):
         colour = patch[first // apart :: apart, first % apart :: apart]
+        if max(colour.shape[:2]) <= 2 * most * every:
+            continue  # Any two samples are on a straight line.
         for sample in range(colour.shape[2]):
             matrix = colour[:, :, sample]
             matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
