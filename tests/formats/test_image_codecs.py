@@ -28,6 +28,7 @@ from anonymizer_node.core.errors import FrameError, RedactionError, UnsupportedE
 from anonymizer_node.core.geometry import coverage_mask
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.core.redaction import redact as redact_pixels
+from anonymizer_node.formats import png, turbojpeg
 from anonymizer_node.formats.image_codecs import (
     CODECS,
     COMPRESSIONS,
@@ -453,6 +454,23 @@ def test_depth_in_a_png_can_follow_and_is_blacked_out_whatever_the_method(method
     depth[4:20, 4:30] = 0
     assert np.array_equal(after.reshape(depth.shape), depth)
     assert not decoded(bytes(COMPRESSED.blacked_out(message).data)).any()
+
+
+@pytest.mark.parametrize('kind', COMPRESSIONS)
+def test_a_picture_that_was_judged_is_measured_without_decoding_it_again(kind, monkeypatch):
+    message = compressed(noise(40, 60), kind)
+    seen = COMPRESSED.decode(message, '/front', 64)
+    monkeypatch.setattr(COMPRESSIONS[kind], 'decode', None)
+    monkeypatch.setattr(png, '_decoded', None)
+    monkeypatch.setattr(turbojpeg, 'decode', None)
+    again = COMPRESSED.revisit(message, '/front')
+    assert again.pixels.size == 0
+    assert (again.width, again.height) == (60, 40)
+    assert (again.stamp_ns, again.source) == (seen.stamp_ns, '/front')
+    for data in (message.data[:-8], b'no picture'):
+        message.data = data
+        with pytest.raises((FrameError, UnsupportedEncodingError)):
+            COMPRESSED.revisit(message, '/front')
 
 
 @pytest.mark.parametrize('kind', COMPRESSIONS)

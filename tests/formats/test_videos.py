@@ -48,6 +48,8 @@ def test_a_region_is_black_to_its_last_sample_and_the_rest_is_what_it_was(name, 
     before = planes(frame)
     image = VideoImage(frame, turn, 0)
     seen = CODEC.decode(image, 'video', 1000)
+    again = CODEC.revisit(image, 'video')
+    assert (again.width, again.height, again.stamp_ns) == (seen.width, seen.height, seen.stamp_ns)
     assert (seen.width, seen.height) == turn.size(61, 47)
     done = CODEC.redact(image, seen, [Region(7, 5, seen.width, 21)], 'blackout', 0.5)
     assert [np.array_equal(a, b) for a, b in zip(before, planes(frame), strict=True)] == [

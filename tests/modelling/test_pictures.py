@@ -38,6 +38,21 @@ def test_a_picture_lies_in_the_middle_of_black(tmp_path):
     assert not loaded[114:].any()
 
 
+@pytest.mark.parametrize('size', [(640, 480), (600, 400), (120, 90), (64, 48)])
+def test_pictures_are_scaled_to_the_bit_as_those_of_the_shipped_model_were(tmp_path, size):
+    picture = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)
+    path = tmp_path / 'picture.png'
+    cv2.imwrite(str(path), picture)
+    loaded = load(path, 96)
+    height = round(96 * size[1] / size[0])
+    while picture.shape[1] >= 192:
+        picture = cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
+    how = cv2.INTER_AREA if size[0] > 96 else cv2.INTER_LINEAR
+    expected = cv2.resize(picture, (96, height), interpolation=how)
+    top = (loaded.shape[0] - height) // 2
+    assert np.array_equal(loaded[top : top + height], expected)
+
+
 def test_a_file_that_only_looks_like_a_picture_is_named(tmp_path):
     path = tmp_path / 'broken.jpg'
     path.write_bytes(b'no picture')

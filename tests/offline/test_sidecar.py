@@ -230,6 +230,34 @@ def test_a_file_altered_while_it_is_used_is_noticed(tmp_path):
     assert believed(folder) == (False, 0)
 
 
+@pytest.mark.parametrize('most', [0, 1, 2, 9])
+@pytest.mark.parametrize('behind', [0, 1, 3])
+def test_records_come_from_memory_or_from_the_file_and_are_the_same(
+    tmp_path, monkeypatch, most, behind
+):
+    monkeypatch.setattr(sidecar_module, 'MOST_FRESH', most)
+    unlinked = []
+    monkeypatch.setattr(
+        sidecar_module, 'unlink', lambda *args: unlinked.append(args) or unlink(*args)
+    )
+    read = []
+    with Sidecar(tmp_path / 'cache', IDENTITY) as sidecar:
+        records = sidecar.records()
+        for index in range(9):
+            sidecar.append(record(index))
+            if index >= behind:
+                read.append(next(records))
+        sidecar.complete()
+        read += records
+    assert len(read) == 9
+    assert all(same(item, record(index)) for index, item in enumerate(read))
+    if most == 0:
+        assert len(unlinked) == 9, 'all from the file'
+    if most > behind:
+        assert not unlinked, 'all from memory'
+    assert believed(tmp_path / 'cache') == (True, 9)
+
+
 # Going on
 
 

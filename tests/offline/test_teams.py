@@ -1,5 +1,6 @@
 """How many frames are judged at a time, and by what a file of detections is known."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,11 +30,12 @@ class Loaded(FakeDetector):
 def load(monkeypatch):
     """Detectors as loaded, by the provider of each model."""
 
-    def loading(*providers, size=10):
+    def loading(*providers, size=10, cores=99):
         def loaded(settings, notice=None):
             return tuple(Loaded(settings.threads, provider, size) for provider in providers)
 
         monkeypatch.setattr(teams, 'load_detectors', loaded)
+        monkeypatch.setattr(teams, 'cores', lambda: cores)
 
     return loading
 
@@ -46,6 +48,22 @@ def test_the_threads_are_shared_out_among_sets(load, threads, expected):
     loaded = load_teams(Settings(threads=threads))
     assert [team[0].threads for team in loaded] == expected
     assert len({id(team[0]) for team in loaded}) == len(expected), 'each has its own'
+
+
+@pytest.mark.parametrize(
+    ('threads', 'cores', 'expected'),
+    [(1, 1, [1]), (2, 2, [1] * 3), (2, 1, [1] * 3), (2, 3, [1] * 2), (8, 8, [2] * 5)],
+)
+def test_where_all_cores_are_asked_for_one_set_more_keeps_them_busy(load, threads, cores, expected):
+    load('cpu', cores=cores)
+    assert [team[0].threads for team in load_teams(Settings(threads=threads))] == expected
+
+
+def test_the_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda process: {1, 3}, raising=False)
+    assert teams.cores() == 2
+    monkeypatch.delattr(os, 'sched_getaffinity')
+    assert teams.cores() == os.cpu_count()
 
 
 def test_what_is_no_cpu_is_given_one_frame_at_a_time(load):
@@ -61,9 +79,13 @@ def test_large_models_are_not_held_several_times(load, monkeypatch):
     monkeypatch.setattr(teams, 'MOST_MODEL_BYTES', 399)
     ((detector,),) = load_teams(Settings(threads=4))
     assert detector.threads == 4
+    monkeypatch.setattr(teams, 'MOST_MODEL_BYTES', 400)
+    monkeypatch.setattr(teams, 'cores', lambda: 4)
+    assert len(load_teams(Settings(threads=4))) == 4, 'and none more than fit'
 
 
-def test_the_shipped_model_is_loaded_twice_for_two_threads():
+def test_the_shipped_model_is_loaded_twice_for_two_threads(monkeypatch):
+    monkeypatch.setattr(teams, 'cores', lambda: 4)
     loaded = load_teams(Settings(thoroughness='fast', input_size=128, providers=('cpu',)))
     assert len(loaded) == 2
     assert loaded[0][0] is not loaded[1][0]

@@ -20,7 +20,9 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter
 from anonymizer_node.offline import bag as job
+from anonymizer_node.offline import judging, redacting, relay
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
+from anonymizer_node.offline.records import digest_of
 
 HEIGHT, WIDTH = 48, 64
 INSIDE = np.s_[8:48, 16:40]
@@ -321,6 +323,7 @@ def test_a_bag_that_changes_between_the_passes_is_refused(
             if images <= most:
                 yield message
 
+    monkeypatch.setattr(relay, 'MOST_BYTES', 0)  # Either pass reads for itself.
     monkeypatch.setattr(BagReader, 'messages', changing)
     with pytest.raises(InputError, match='changes while it is read'):
         anonymize_bag(source, tmp_path / 'out', settings, [Known()])
@@ -338,10 +341,47 @@ def test_an_image_that_changes_between_the_passes_is_refused(
                 message = message._replace(data=message.data[:-1] + b'x')
             yield message
 
+    monkeypatch.setattr(relay, 'MOST_BYTES', 0)  # Either pass reads for itself.
     monkeypatch.setattr(BagReader, 'messages', changing)
     with pytest.raises(InputError, match='changes while it is read'):
         anonymize_bag(source, tmp_path / 'out', settings, [Known()])
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_bag_is_read_and_hashed_once_where_there_is_room_between_the_passes(
+    source, tmp_path, settings, monkeypatch
+):
+    read, hashed = [], []
+    whole = BagReader.messages
+
+    def counted(self):
+        for message in whole(self):
+            read.append(message)
+            yield message
+
+    def digested(data):
+        hashed.append(data)
+        return digest_of(data)
+
+    monkeypatch.setattr(BagReader, 'messages', counted)
+    for module in (judging, redacting):
+        monkeypatch.setattr(module, 'digest_of', digested)
+    anonymize_bag(source, tmp_path / 'once', settings, [Known()])
+    assert (len(read), len(hashed)) == (27, 24)
+    # What is kept from an earlier run is believed for the very bytes that it is of, and no others.
+    anonymize_bag(source, tmp_path / 'again', settings, [Known()])
+    assert (len(read), len(hashed)) == (54, 48)
+
+
+@pytest.mark.parametrize('most', [0, 1, 40_000, 150_000])
+def test_how_much_fits_between_the_passes_changes_nothing(
+    source, tmp_path, settings, monkeypatch, most
+):
+    anonymize_bag(source, tmp_path / 'roomy', settings, [Known()])
+    monkeypatch.setattr(relay, 'MOST_BYTES', most)
+    anew = settings.changed(detection_cache=str(tmp_path / 'elsewhere'))
+    assert anonymize_bag(source, tmp_path / 'narrow', anew, [Known()]).clean
+    assert written(tmp_path / 'narrow') == written(tmp_path / 'roomy')
 
 
 # Going on after a run that ended early

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +30,14 @@ class Asked:
         terms: One for each detector.
         classes: The classes to obscure of each detector, which it has.
         least_size: Pixels of the longer side that a detector makes use of.
+        regions: See `Settings.regions`.
     """
 
     settings: Settings
     terms: tuple[Terms, ...]
     classes: tuple[tuple[str, ...], ...]
     least_size: int
+    regions: Mapping[str, str]
 
     @classmethod
     def of(cls, settings: Settings, detectors: Sequence[Detector]) -> Asked:
@@ -49,7 +51,7 @@ class Asked:
             ConfigError: If a detector doesn't have a class that the settings want of it, or there
                 are not as many as models.
         """
-        terms = settings.terms()
+        terms, regions = settings.terms(), settings.regions()
         if len(terms) != len(detectors):
             raise ConfigError(
                 f'model names {counted(len(terms), "models")}, and there are '
@@ -62,7 +64,7 @@ class Asked:
         shared = [names for item, names in zip(terms, classes, strict=True) if not item.own_classes]
         met = {name for names in shared for name in names}
         unmet = [name for name in settings.classes if shared and name not in met]
-        unmet += [name for name in settings.regions() if name and name not in known]
+        unmet += [name for name in regions if name and name not in known]
         for name in unmet:
             if name in known:
                 raise ConfigError(
@@ -70,11 +72,12 @@ class Asked:
                     'classes of their own. Add it there.'
                 )
             raise ConfigError(f'No model has a class {name!r}; there are {", ".join(known)}.')
-        return cls(settings, terms, classes, max(item.input_size for item in detectors))
+        least_size = max(item.input_size for item in detectors)
+        return cls(settings, terms, classes, least_size, regions)
 
     def to_cover(self, found: Sequence[Detections]) -> Float32Array:
         """The boxes to cover, padded, of what each detector found, (N, 4) float32."""
-        regions = self.settings.regions()
+        regions = self.regions
         if HEAD not in regions.values():
             return np.concatenate(
                 [
@@ -116,17 +119,11 @@ def wanted(
             f'The detector answered with the classes {", ".join(detections.names)}, but it said '
             f'that it has {", ".join(names)}.'
         )
-    xyxy = detections.xyxy
-    inside = (
-        (xyxy[:, 0] < xyxy[:, 2])
-        & (xyxy[:, 1] < xyxy[:, 3])
-        & (xyxy[:, 0] < frame.width)
-        & (xyxy[:, 1] < frame.height)
-        & (xyxy[:, 2] > 0)
-        & (xyxy[:, 3] > 0)
-    )
+    low, high = detections.xyxy[:, :2], detections.xyxy[:, 2:]
+    end = np.array((frame.width, frame.height), np.float32)
+    inside = (low < np.minimum(high, end)) & (high > 0)
     if not inside.all():
-        worst = xyxy[~inside][0].tolist()
+        worst = detections.xyxy[~inside.all(axis=1)][0].tolist()
         raise DetectorError(
             f'The detector put a box {worst} outside the {frame.width}x{frame.height} frame, or '
             'one without size; the model or its family is wrong.'

@@ -14,6 +14,9 @@ from anonymizer_node.core.errors import DetectorError
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 
+NO_PIXELS: UInt8Array = np.zeros((0, 0, 1), np.uint8)
+"""Of a frame of which nobody looks at more than its size and time."""
+
 
 class Region(NamedTuple):
     """A rectangle of whole pixels that must be obscured.
@@ -95,7 +98,7 @@ class Detections:
                 raise DetectorError(f'Detections.{name} has shape {actual}, expected {shape}.')
         if not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all()):
             raise DetectorError('The detector answered with a number that is not finite.')
-        if count and (self.class_ids.min() < 0 or self.class_ids.max() >= len(self.names)):
+        if any(not 0 <= number < len(self.names) for number in self.class_ids.tolist()):
             raise DetectorError(f'A class id is outside 0..{len(self.names) - 1}.')
 
     def __len__(self) -> int:
@@ -103,6 +106,8 @@ class Detections:
 
     def of_classes(self, wanted: Collection[str]) -> Detections:
         """Those of some classes, by name; the names and their ids stay."""
+        if all(name in wanted for name in self.names):
+            return self
         ids = [index for index, name in enumerate(self.names) if name in wanted]
         keep = np.isin(self.class_ids, ids)
         return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.names)

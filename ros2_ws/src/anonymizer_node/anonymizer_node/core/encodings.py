@@ -26,6 +26,7 @@ from anonymizer_node.core.layouts import (
     packed,
     semi_planar,
 )
+from anonymizer_node.core.scaling import Scaler
 
 DIRECT, BITS, YUV, DEPTH = 'direct', 'bits', 'yuv', 'depth'
 """How a detector is shown an encoding: as it is; scaled to 8 bits; made into colours; not at all.
@@ -139,7 +140,14 @@ def check_alpha(pixels: NDArray[Any], encoding: str) -> None:
         )
 
 
-def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) -> UInt8Array:
+def resized_bgr(
+    pixels: NDArray[Any],
+    encoding: str,
+    width: int,
+    height: int,
+    scaler: Scaler | None = None,
+    out: UInt8Array | None = None,
+) -> UInt8Array:
     """A scaled copy of a picture as the detectors want it.
 
     Args:
@@ -147,9 +155,11 @@ def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) ->
         encoding: Key of `ENCODINGS`, of those that are shown `DIRECT`.
         width: Columns wanted, pixels.
         height: Rows wanted, pixels.
+        scaler: Whose memory is used; without `out` the copy is valid until its next call.
+        out: Where the copy is to be put.
 
     Returns:
-        (height, width, 3) uint8, BGR.
+        (height, width, 3) uint8, BGR; `out` if given.
 
     Raises:
         UnsupportedEncodingError: If the encoding is not in the table, or not shown `DIRECT`.
@@ -157,24 +167,14 @@ def resized_bgr(pixels: NDArray[Any], encoding: str, width: int, height: int) ->
     layout = encoding_named(encoding)
     if layout.shown != DIRECT:
         raise UnsupportedEncodingError(f'{encoding} is not of 8 bits; a codec makes it so first.')
-    # Scaling before the colour conversion touches the fewer pixels of the two orders.
-    small = resized(pixels, width, height)
-    if layout.code is not None:
-        small = cv2.cvtColor(small, layout.code)
-    return np.ascontiguousarray(small, dtype=np.uint8)
-
-
-def resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """A scaled picture without aliasing, which would take thin limbs away."""
-    # Linear filtering at exactly one half is the mean of 2 x 2 pixels, several times faster
-    # than area filtering; that does what is left.
-    while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
-        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-        pixels = cv2.resize(
-            pixels[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_LINEAR
-        )
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    shrinks = pixels.shape[0] > height or pixels.shape[1] > width
-    filtering = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=filtering))
+    scaler = scaler or Scaler()
+    if layout.code is None:
+        small = scaler(pixels, width, height, out)
+    else:
+        # Scaling before the colour conversion touches the fewer pixels of the two orders.
+        small = cv2.cvtColor(scaler(pixels, width, height), layout.code, out)
+    if out is None:
+        return np.ascontiguousarray(small, np.uint8)
+    if small is not out:
+        out[...] = small
+    return out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from math import ceil, floor
 from typing import NamedTuple
 
 import numpy as np
@@ -71,29 +73,36 @@ class Letterbox(NamedTuple):
 
     def to_frame(self, xyxy: Float32Array) -> Float32Array:
         """Boxes in input pixels -> boxes in frame pixels, (N, 4) -> (N, 4), not clipped."""
-        offset = np.array([self.left, self.top, self.left, self.top], np.float32)
-        scale = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y], np.float32)
+        offset, scale = _offset_and_scale(self)
         return (xyxy - offset) / scale
 
 
+@lru_cache(maxsize=32)
+def _offset_and_scale(box: Letterbox) -> tuple[Float32Array, Float32Array]:
+    """Of the frame in the input, for x, y, x and y."""
+    offset = np.array([box.left, box.top] * 2, np.float32)
+    return offset, np.array([box.scale_x, box.scale_y] * 2, np.float32)
+
+
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over union of every pair, (N, 4) and (K, 4) -> (N, K), 0 apart, 1 the same."""
-    return iou_of_pairs(a[:, None, :], b[None, :, :])
+    """Intersection over union of every pair, (..., N, 4) and (K, 4) -> (..., N, K)."""
+    return iou_of_pairs(a[..., None, :], b)
 
 
 def iou_of_pairs(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over union of boxes in (..., 4) that broadcast, 0 apart, 1 the same."""
     # Side by side and not as pairs of coordinates: loops over the last axis of two would cost ten
     # times as much.
-    ax0, ay0, ax1, ay1 = (a[..., side].astype(np.float64) for side in range(4))
-    bx0, by0, bx1, by1 = (b[..., side].astype(np.float64) for side in range(4))
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    ax0, ay0, ax1, ay1 = (a[..., side] for side in range(4))
+    bx0, by0, bx1, by1 = (b[..., side] for side in range(4))
     width = np.maximum(np.minimum(ax1, bx1) - np.maximum(ax0, bx0), 0)
     height = np.maximum(np.minimum(ay1, by1) - np.maximum(ay0, by0), 0)
     shared = width * height
     area_a = np.maximum(ax1 - ax0, 0) * np.maximum(ay1 - ay0, 0)
     area_b = np.maximum(bx1 - bx0, 0) * np.maximum(by1 - by0, 0)
     union = area_a + area_b - shared
-    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+    return np.asarray(np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0))
 
 
 _MOST_PAIRWISE = 512
@@ -117,18 +126,19 @@ def nms(
     Returns:
         Indices of the boxes that stay, best first; equal scores in input order.
     """
-    order = np.argsort(-scores, kind='stable')
+    order = (-scores).argsort(kind='stable')
     boxes = xyxy[order]
     ids = np.zeros(len(order), np.int64) if class_ids is None else class_ids[order]
-    whole = None
-    if len(order) <= _MOST_PAIRWISE:
-        whole = (iou(boxes, boxes) > iou_threshold) & (ids[:, None] == ids[None, :])
     alive = np.ones(len(order), bool)
+    if len(order) <= _MOST_PAIRWISE:
+        like = (iou(boxes, boxes) > iou_threshold) & (ids[:, None] == ids[None, :])
+        # Few are like another one than themselves, and only those need a look.
+        for index in (like.sum(axis=1) > like.diagonal()).nonzero()[0].tolist():
+            if alive[index]:
+                alive[index + 1 :][like[index, index + 1 :]] = False
+        return order[alive]
     for index in range(len(order)):
         if not alive[index]:
-            continue
-        if whole is not None:
-            alive[index + 1 :] &= ~whole[index, index + 1 :]
             continue
         rest = index + 1 + np.flatnonzero(alive[index + 1 :])
         overlaps = iou_of_pairs(boxes[index], boxes[rest]) > iou_threshold
@@ -152,11 +162,21 @@ def to_regions(xyxy: Float32Array, width: int, height: int) -> tuple[Region, ...
 
     Returns:
         At most N regions, in the order given; boxes that lie outside the frame are left out.
+
+    Raises:
+        ValueError: If a number of a box is none.
+        OverflowError: If one is infinite.
     """
-    bounds = np.array([width, height, width, height])
-    outward = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1)
-    clipped = np.clip(outward, 0, bounds).astype(np.int64)
-    return tuple(Region(*row) for row in clipped.tolist() if row[2] > row[0] and row[3] > row[1])
+    regions = (
+        Region(
+            min(max(floor(x0), 0), width),
+            min(max(floor(y0), 0), height),
+            min(max(ceil(x1), 0), width),
+            min(max(ceil(y1), 0), height),
+        )
+        for x0, y0, x1, y1 in xyxy.tolist()
+    )
+    return tuple(one for one in regions if one.x1 > one.x0 and one.y1 > one.y0)
 
 
 def aligned(region: Region, step_x: int, step_y: int, width: int, height: int) -> Region:

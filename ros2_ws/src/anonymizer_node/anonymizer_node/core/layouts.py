@@ -114,6 +114,8 @@ class Layout:
         self.bands = tuple(bands)
         self.sample = sample
         self._bytes = np.dtype(sample).itemsize
+        little = np.dtype(sample).newbyteorder('<')
+        self._kinds = {False: little, True: little.newbyteorder('>')}
         planes = [plane for band in bands for plane in band.planes]
         self.grid = max(plane.across for plane in planes), max(plane.down for plane in planes)
         """Columns and rows of the picture that can only be hidden together."""
@@ -132,7 +134,7 @@ class Layout:
             big_endian: Byte order of samples of more than one byte.
         """
         width, height = size
-        kind = np.dtype(self.sample).newbyteorder('>' if big_endian else '<')
+        kind = self._kinds[big_endian]
         planes, padding, begin = [], [], 0
         for band in self.bands:
             rows, used, stride = self._row(band, width, height, step)

@@ -76,11 +76,13 @@ class Tracks:
     def begin(cls, boxes: Float64Array, stamp_ns: int) -> Tracks:
         """Tracks of boxes that were seen once, (N, 4)."""
         count = len(boxes)
+        spread = np.empty((count, 3))
+        spread[:] = JITTER**2, 0.0, FIRST_SPEED**2
         return cls(
             boxes,
             boxes,
             np.zeros((count, 4)),
-            np.tile([JITTER**2, 0.0, FIRST_SPEED**2], (count, 1)),
+            spread,
             np.full(count, stamp_ns, np.int64),
             np.ones(count, np.int64),
             np.zeros(count, np.int64),
@@ -96,13 +98,20 @@ class Tracks:
 
     def rows(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Tracks:
         """Some of the rows."""
+        if not len(self):
+            return self
         return Tracks(*(getattr(self, name)[which] for name in _COLUMNS))
+
+    def last(self, count: int) -> Tracks:
+        """The rows, but no more than so many of the last ones."""
+        return self if len(self) <= count else self.rows(slice(len(self) - count, None))
 
     @property
     def size(self) -> Float64Array:
         """Root of the area of each box, at least one, (T,), pixels."""
         extent = self.box[:, 2:] - self.box[:, :2]
-        return np.asarray(np.sqrt(np.maximum(extent, 0.0).prod(axis=1)).clip(1.0))
+        extent = np.maximum(extent, 0.0)
+        return np.maximum(np.sqrt(extent[:, 0] * extent[:, 1]), 1.0)
 
     def seconds_to(self, stamp_ns: int) -> Float64Array:
         """From each last sighting to a time, (T,); below 0 for a time before it."""
@@ -112,7 +121,7 @@ class Tracks:
         """Where the boxes should be at a time, (T, 4) xyxy with a size above 0."""
         most = (MOST_SHIFT * self.size)[:, None]
         shift = self.sides - self.box + self.velocity * self.seconds_to(stamp_ns)[:, None]
-        moved = self.box + shift.clip(-most, most)
+        moved = self.box + np.minimum(np.maximum(shift, -most), most)
         # Opposite sides that near each other must not pass: a person doesn't vanish that way.
         middle = (moved[:, :2] + moved[:, 2:]) / 2
         half = np.maximum(moved[:, 2:] - moved[:, :2], (self.box[:, 2:] - self.box[:, :2]) / 2) / 2
@@ -151,18 +160,15 @@ class Tracks:
         # Between frames of one time nothing is learnt of a motion; the newer box is believed.
         still = seconds == 0
         gains = spread[:, :2] / (spread[:, :1] + JITTER**2)
-        gains[still] = (1.0, 0.0)
+        if still.any():
+            gains[still] = (1.0, 0.0)
         reached = self.sides + self.velocity * seconds[:, None]
         surprise = boxes - reached
-        learnt = np.stack(
-            [
-                (1 - gains[:, 0]) * spread[:, 0],
-                (1 - gains[:, 0]) * spread[:, 1],
-                spread[:, 2] - gains[:, 1] * spread[:, 1],
-            ],
-            axis=1,
-        )
-        learnt[still] = self.spread[still]
+        learnt = np.empty_like(spread)
+        learnt[:, :2] = (1 - gains[:, :1]) * spread[:, :2]
+        learnt[:, 2] = spread[:, 2] - gains[:, 1] * spread[:, 1]
+        if still.any():
+            learnt[still] = self.spread[still]
         return Tracks(
             boxes,
             reached + gains[:, :1] * surprise,
@@ -175,6 +181,8 @@ class Tracks:
 
     def missed(self) -> Tracks:
         """The tracks after a frame in which none was detected."""
+        if not len(self):
+            return self
         return replace(self, misses=self.misses + 1)
 
     def scaled(self, across: float, down: float) -> Tracks:
@@ -187,15 +195,13 @@ class Tracks:
         passed = np.abs(seconds)
         speeds = np.abs(self.velocity).max(axis=1) / self.size
         agility = AGILITY + AGILITY_OF_SPEED * np.minimum(speeds, MOST_SPEED) ** 2
-        place, both, speed = self.spread.T
-        return np.stack(
-            [
-                place + 2 * seconds * both + seconds**2 * speed + agility * passed**3 / 3,
-                both + seconds * speed + agility * seconds * passed / 2,
-                speed + agility * passed,
-            ],
-            axis=1,
-        )
+        cubed = passed * passed * passed
+        place, both, speed = self.spread[:, 0], self.spread[:, 1], self.spread[:, 2]
+        after = np.empty_like(self.spread)
+        after[:, 0] = place + 2 * seconds * both + seconds * seconds * speed + agility * cubed / 3
+        after[:, 1] = both + seconds * speed + agility * seconds * passed / 2
+        after[:, 2] = speed + agility * passed
+        return after
 
 
 _COLUMNS = tuple(item.name for item in fields(Tracks))

@@ -187,7 +187,7 @@ class Pipeline:
                 step = 'redaction'
                 return _untouched(codec.stripped(message), width, height, detections)
             step = 'decode'
-            frame = codec.decode(message, source, 1)
+            frame = codec.revisit(message, source)
             if (frame.width, frame.height, frame.stamp_ns) != (width, height, judgement.stamp_ns):
                 step = 'unjudged'
                 raise DetectorError(
@@ -226,7 +226,9 @@ class Pipeline:
     def _judged(self, frame: Frame, asked: Asked) -> tuple[Detections | None, Float32Array]:
         """What was detected, None if this frame is one between, and the boxes to cover."""
         hold_seconds = asked.settings.hold_seconds
-        state = self._sources.setdefault(frame.source, _Source())
+        state = self._sources.get(frame.source)
+        if state is None:
+            state = self._sources[frame.source] = _Source()
         state.tracker.fit(frame.width, frame.height)
         if self._live and not state.due(frame, asked):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)

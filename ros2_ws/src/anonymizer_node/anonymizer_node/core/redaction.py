@@ -77,9 +77,11 @@ def cell_means(patch: NDArray[Any], strength: float) -> tuple[NDArray[Any], list
 
 
 def _blackout(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:
-    # A whole row, so that the copy runs over rows and not over single pixels: ten times faster.
-    row = np.tile(np.array(black, patch.dtype), (patch.shape[1], 1))
-    return np.broadcast_to(row, patch.shape)
+    # One whole row again and again, so that the copy runs over rows and not over single pixels: ten
+    # times faster.
+    row = np.empty(patch.shape[1:], patch.dtype)
+    row[...] = black
+    return np.ndarray(patch.shape, patch.dtype, row, strides=(0, *row.strides))
 
 
 def _pixelate(patch: NDArray[Any], black: tuple[float, ...], strength: float) -> NDArray[Any]:

@@ -56,6 +56,20 @@ class Codec(Protocol):
             FrameError: As for `decode`.
         """
 
+    def revisit(self, message: Any, source: str) -> Frame:
+        """Read a message again that was decoded and judged before: these very bytes.
+
+        Args:
+            message: As for `decode`.
+            source: Becomes `Frame.source`.
+
+        Returns:
+            Size and time count; the pixels may be none.
+
+        Raises:
+            FrameError: As for `decode`, as far as it is looked at.
+        """
+
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
     ) -> Redacted:

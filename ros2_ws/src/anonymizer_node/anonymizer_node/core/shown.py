@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import UInt8Array
-from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, YUV, Encoding, check_alpha, resized
+from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, YUV, Encoding, check_alpha
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Plane
+from anonymizer_node.core.scaling import resized
 
 PERCENTILES = (0.5, 99.5)
 """What becomes 0 and 255 of 16 bits: hot pixels and a lamp must not darken all else."""

@@ -60,8 +60,13 @@ class Gaps(NamedTuple):
     @classmethod
     def of(cls, tracks: Tracks, boxes: Float64Array) -> Gaps:
         """Of tracks and the boxes that continue them, (T, 4)."""
+        if not len(tracks):
+            return _NO_GAPS
         missed = tracks.misses > 0
         return cls(tracks.box[missed], tracks.seen_ns[missed], boxes[missed])
+
+
+_NO_GAPS = Gaps(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros((0, 4)))
 
 
 class Tracker:
@@ -131,7 +136,8 @@ class Tracker:
         self.gaps = (Gaps.of(found, there), Gaps.of(approached, free[near]))
         self.sightings = np.ones(len(boxes), np.int64)
         self.sightings[columns] += found.sightings
-        self.sightings[np.flatnonzero(alone)[near]] = split.sightings
+        if len(near):
+            self.sightings[np.flatnonzero(alone)[near]] = split.sightings
         if _jumped(lost, held, len(rows), new):
             lost, held = lost.rows(slice(0)), held[:0]
         if self._hold_whole and len(found):
@@ -143,7 +149,7 @@ class Tracker:
             found.continued(there, stamp_ns),
             split,
             Tracks.begin(new, stamp_ns),
-        ).rows(slice(-max(MOST_TRACKS, len(boxes)), None))
+        ).last(max(MOST_TRACKS, len(boxes)))
         return np.concatenate([xyxy, held.astype(np.float32)])
 
     def carry(self, stamp_ns: int, hold_seconds: float) -> Float32Array:
@@ -165,16 +171,16 @@ class Tracker:
         tracks = self._tracks
         if not len(tracks):
             return tracks
-        return tracks.rows(np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9))
+        live = np.abs(stamp_ns - tracks.seen_ns) <= round(hold_seconds * 1e9)
+        return tracks if live.all() else tracks.rows(live)
 
 
 def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
     """Which tracks are continued by which boxes, (K,) rows and (K,) columns."""
     if not len(tracks) or not len(boxes):
         return NONE, NONE
-    overlaps = np.maximum(
-        iou(tracks.predicted(stamp_ns), boxes), TRUST_IN_LAST * iou(tracks.box, boxes)
-    )
+    should_be, was = iou(np.stack([tracks.predicted(stamp_ns), tracks.box]), boxes)
+    overlaps = np.maximum(should_be, TRUST_IN_LAST * was)
     return _best_first(-overlaps, overlaps >= LEAST_IOU)
 
 
@@ -212,10 +218,10 @@ def _ways(a: Float64Array, b: Float64Array) -> Float64Array:
 
 def _best_first(cost: Float64Array, allowed: NDArray[np.bool_]) -> tuple[Indices, Indices]:
     """Pairs, one to one, the cheapest first: (K,) rows and (K,) columns of (N, M)."""
-    rows, columns = np.nonzero(allowed)
+    rows, columns = allowed.nonzero()
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for index in np.argsort(cost[rows, columns], kind='stable').tolist():
+    for index in cost[rows, columns].argsort(kind='stable').tolist():
         row, column = int(rows[index]), int(columns[index])
         if row not in pairs and column not in taken:
             pairs[row] = column
@@ -239,6 +245,8 @@ def _jumped(lost: Tracks, held: Float64Array, found: int, new: Float64Array) -> 
         found: How many tracks a box continues.
         new: (N, 4), the boxes that continue none and are near none.
     """
+    if len(lost) < JUMP_LEAST_LOST:
+        return False
     fresh = int(((lost.misses == 0) & (lost.sightings > 1)).sum())
     if fresh < JUMP_LEAST_LOST or found > JUMP_MOST_FOUND * (found + fresh):
         return False

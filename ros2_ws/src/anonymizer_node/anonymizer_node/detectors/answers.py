@@ -16,6 +16,7 @@ from anonymizer_node.detectors.family import Decoded, Misfit, Probe, Size
 
 TOLERANCE = 0.05
 """Scores may leave 0..1 by this much: quantised graphs round them."""
+_ONE = int(np.float32(1).view(np.uint32))
 NORMALISED = 2.0
 """Coordinates of a whole grid that stay below this are shares of the input, not pixels."""
 
@@ -28,7 +29,7 @@ def check_scores(scores: NDArray[Any]) -> None:
     Raises:
         DetectorError: If one isn't finite or lies outside 0..1.
     """
-    if not scores.size:
+    if not scores.size or _are_plainly_scores(scores):
         return
     low, high = float(scores.min()), float(scores.max())
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -38,6 +39,16 @@ def check_scores(scores: NDArray[Any]) -> None:
             f'The model answered with scores from {low:g} to {high:g}, not 0 to 1; '
             'its family is another one, or it was exported without the sigmoid.'
         )
+
+
+def _are_plainly_scores(scores: NDArray[Any]) -> bool:
+    """Whether all are from 0 to 1, told in one go; if not, they may still pass.
+
+    Taken for integers, floats are in order from 0 on; those below 0 and what is no number follow.
+    """
+    if scores.dtype != np.float32 or not scores.flags.c_contiguous:
+        return False
+    return bool(scores.view(np.uint32).max() <= _ONE)
 
 
 def check_shape(array: NDArray[Any], shape: tuple[int, ...], size: Size) -> None:

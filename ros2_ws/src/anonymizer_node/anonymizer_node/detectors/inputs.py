@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import Frame, UInt8Array
 from anonymizer_node.core.encodings import resized_bgr
 from anonymizer_node.core.geometry import Letterbox
+from anonymizer_node.core.scaling import Scaler
 from anonymizer_node.detectors.family import (
     CENTRE,
     RGB,
@@ -110,6 +112,7 @@ def _size_input(others: list[tuple[str, str, tuple[Any, ...]]]) -> tuple[str, st
     return name, kind[len('tensor(') : -1]
 
 
+@lru_cache(maxsize=64)
 def place(
     frame_width: int,
     frame_height: int,
@@ -150,6 +153,7 @@ class Preprocessor:
         self._how = how
         self._type = TYPES[kind]
         self._channels_last = channels_last
+        self._scaler = Scaler()
         self._canvas: UInt8Array = np.zeros((0, 0, 3), np.uint8)
         self._picture: NDArray[Any] = np.zeros((1, 0, 0, 3), self._type)
         self._floats = np.zeros((0, 0), np.float32)
@@ -173,9 +177,8 @@ class Preprocessor:
         below, right = box.top + box.height, box.left + box.width
         canvas[: box.top] = canvas[below:] = self._how.fill
         canvas[:, : box.left] = canvas[:, right:] = self._how.fill
-        canvas[box.top : below, box.left : right] = resized_bgr(
-            frame.pixels, frame.encoding, box.width, box.height
-        )
+        place = canvas[box.top : below, box.left : right]
+        resized_bgr(frame.pixels, frame.encoding, box.width, box.height, self._scaler, place)
         return canvas
 
     def _converted(self, canvas: UInt8Array) -> NDArray[Any]:

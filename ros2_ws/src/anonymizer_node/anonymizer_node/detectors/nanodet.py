@@ -15,7 +15,10 @@ NanoDet-Plus has a stride of 64 too, measures from the cell's corner, i x stride
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -144,53 +147,59 @@ def _decode_levels(
     middle: float,
 ) -> Decoded:
     cells = _cells(strides, size)
-    bins = sides[0].shape[-1]
+    classes, bins = scores[0].shape[-1], sides[0].shape[-1]
     if bins % 4 or not bins:
         raise DetectorError(f'The model answered with {bins} numbers for four sides of a box.')
-    found = []
-    for stride, count, level_scores, level_sides in zip(strides, cells, scores, sides, strict=True):
-        check_shape(level_scores, (1, count, level_scores.shape[-1]), size)
+    for count, level_scores, level_sides in zip(cells, scores, sides, strict=True):
+        check_shape(level_scores, (1, count, classes), size)
         check_shape(level_sides, (1, count, bins), size)
-        check_scores(level_scores)
-        rows = np.flatnonzero(level_scores >= score_threshold)
-        if not len(rows):
-            continue
-        anchors, ids = np.divmod(rows, level_scores.shape[-1])
-        found.append(
-            (
-                level_sides[0, anchors],
-                _centres(anchors, -(-size.width // stride), stride, middle),
-                np.full(len(rows), stride),
-                level_scores.ravel()[rows],
-                ids,
-            )
-        )
-    if not found:
+    # All levels together: after an inference the code of every step comes from memory, which takes
+    # longer than what it does.
+    every = np.concatenate([level_scores.ravel() for level_scores in scores])
+    check_scores(every)
+    (found,) = (every >= score_threshold).nonzero()
+    if not len(found):
         return decoded(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
-    # What takes long is begun once for all levels: most have a few candidates or none.
-    kept_sides, centres, kept_strides, kept, kept_ids = map(
-        np.concatenate, zip(*found, strict=True)
-    )
-    return decoded(_boxes(kept_sides, centres, kept_strides), kept, kept_ids)
+    rows, ids = np.divmod(found, classes)
+    kept, first = [], 0
+    for begin, end, level_sides in zip(*_spans(rows.tolist(), cells), sides, strict=True):
+        if begin < end:
+            kept.append(level_sides[0, rows[begin:end] - first])
+        first += level_sides.shape[1]
+    cells_of = _grid(strides, size, middle)[rows]
+    return decoded(_boxes(np.concatenate(kept), cells_of), every[found], ids)
 
 
-def _centres(
-    anchors: NDArray[np.intp], columns: int, stride: int, middle: float
-) -> NDArray[np.float64]:
-    """(K,) cells of a level, row by row -> (K, 2) points that they measure from, input pixels."""
-    rows, column = np.divmod(anchors, columns)
-    return np.stack([column + middle, rows + middle], axis=1) * stride
+def _spans(rows: list[int], cells: list[int]) -> tuple[list[int], list[int]]:
+    """Where in ascending rows of all levels each level's begin and end."""
+    ends = [bisect_left(rows, last) for last in accumulate(cells)]
+    return [0, *ends[:-1]], ends
 
 
-def _boxes(
-    sides: NDArray[Any], centres: NDArray[np.float64], strides: NDArray[np.intp]
-) -> NDArray[Any]:
-    """(K, 4 x bins) logits of K cells -> (K, 4) xyxy, input pixels."""
+@lru_cache(maxsize=32)
+def _grid(strides: tuple[int, ...], size: Size, middle: float) -> NDArray[np.float64]:
+    """The cells of all levels, row by row: (N, 3) of the point that each measures from and stride.
+
+    In pixels of the input.
+    """
+    levels = []
+    for stride in strides:
+        rows, columns = np.indices((-(-size.height // stride), -(-size.width // stride)))
+        points = [(column_or_row + middle) * stride for column_or_row in (columns, rows)]
+        levels.append(np.stack([*points, np.full(rows.shape, stride)], axis=2).reshape(-1, 3))
+    cells = np.concatenate(levels).astype(np.float64)
+    cells.setflags(write=False)
+    return cells
+
+
+def _boxes(sides: NDArray[Any], cells: NDArray[np.float64]) -> NDArray[Any]:
+    """(K, 4 x bins) logits of K cells, (K, 3) as `_grid` has them -> (K, 4) xyxy, input pixels."""
     bins = sides.reshape(len(sides), 4, sides.shape[1] // 4).astype(np.float64)
     with np.errstate(invalid='ignore'):  # What is no number is refused with the detections.
         weights = np.exp(bins - bins.max(axis=2, keepdims=True))
         weights /= weights.sum(axis=2, keepdims=True)
-    distances = weights @ np.arange(weights.shape[2]) * strides[:, None]
+    distances = (weights * np.arange(weights.shape[2])).sum(axis=2) * cells[:, 2:]
+    centres = cells[:, :2]
     return np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1)
 
 

@@ -120,6 +120,7 @@ class OnnxDetector:
         self.family, self.family_reason, self.names = found.family, found.reason, found.names
         self._family = FAMILIES[found.family]
         self._outputs, self._classes = list(found.fit.outputs), found.fit.classes
+        self._is_half = any(kind == 'tensor(float16)' for _, kind, _ in graph.outputs)
         how = self._family.preprocessing
         self._preprocessor = Preprocessor(how, takes.kind, takes.channels_last)
 
@@ -179,7 +180,7 @@ class OnnxDetector:
         score_threshold: float,
     ) -> Decoded:
         """The third part of `candidates`: outputs as boxes in pixels of the frame."""
-        if any(array.dtype == np.float16 for array in answer):
+        if self._is_half:
             # What the graph computed as this threshold is the nearest number of half precision.
             score_threshold = min(score_threshold, float(np.float16(score_threshold)))
         found = self._family.decode(
@@ -224,12 +225,11 @@ class OnnxDetector:
         in_frame = box.to_frame(xyxy)
         # A box that lies in the letterbox's padding alone is about nothing in the frame. One
         # without size stays: it is not for here to take it for nobody.
-        beside = (
-            (in_frame[:, 2:] <= 0).any(axis=1)
-            | (in_frame[:, 0] >= frame.width)
-            | (in_frame[:, 1] >= frame.height)
-        )
-        keep = ~beside
+        end = np.array((frame.width, frame.height), np.float32)
+        beside = (in_frame[:, 2:] <= 0) | (in_frame[:, :2] >= end)
+        if not beside.any():
+            return Decoded(in_frame, scores, class_ids)
+        keep = ~beside.any(axis=1)
         return Decoded(in_frame[keep], scores[keep], class_ids[keep])
 
     def _probed(self, graph: GraphInfo) -> Probe:

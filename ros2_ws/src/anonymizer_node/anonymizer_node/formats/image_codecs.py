@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from anonymizer_node.core.datatypes import Frame, Redacted, Region, UInt8Array
+from anonymizer_node.core.datatypes import NO_PIXELS, Frame, Redacted, Region, UInt8Array
 from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, check_alpha, encoding_named
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.layouts import Views, of_plane
@@ -63,6 +63,10 @@ class ImageCodec:
             check_interleaved(views.planes[1][1], message.encoding)
         size = int(message.width), int(message.height)
         return Frame(pixels, message.encoding, *size, stamp_ns(message), source)
+
+    def revisit(self, message: Any, source: str) -> Frame:
+        """See `Codec.revisit`."""
+        return self.measure(message, source)
 
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float
@@ -139,6 +143,13 @@ class Compression(Protocol):
             FrameError: If the data isn't one whole picture.
         """
 
+    def size_of(self, data: bytes) -> tuple[int, int]:
+        """Width and height of a file that was decoded before, pixels.
+
+        Raises:
+            FrameError: If it doesn't say.
+        """
+
     def redact(
         self, data: bytes, regions: Sequence[Region], method: str, strength: float
     ) -> tuple[bytes, tuple[Region, ...], str]:
@@ -182,6 +193,12 @@ class CompressedImageCodec:
     def measure(self, message: Any, source: str) -> Frame:
         """See `Codec.measure`. Depth is welcome."""
         return self._read(message, source, 1)
+
+    def revisit(self, message: Any, source: str) -> Frame:
+        """See `Codec.revisit`. No pixel is decoded: to edit the file it is read whole anyway."""
+        data = bytes(message.data)
+        width, height = self._compression(message, data).size_of(data)
+        return Frame(NO_PIXELS, 'mono8', width, height, stamp_ns(message), source)
 
     def redact(
         self, message: Any, frame: Frame, regions: Sequence[Region], method: str, strength: float

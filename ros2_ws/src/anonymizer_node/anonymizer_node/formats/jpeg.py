@@ -155,6 +155,17 @@ def stripped(data: bytes) -> bytes:
     return done
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture, pixels; no pixel is decoded.
+
+    Raises:
+        FrameError: If the data isn't one whole picture, as far as its markers say.
+        UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
+    """
+    header = _last.parsed(data).header
+    return header.width, header.height
+
+
 def redact(
     data: bytes, regions: Sequence[Region], method: str, strength: float
 ) -> tuple[bytes, tuple[Region, ...], str]:

@@ -141,10 +141,10 @@ def segments(data: bytes) -> Iterator[Segment]:
         yield Segment(marker, data[position + 2 : position + length], position + length)
         position += length
         if marker == SOS:
-            position = _end_of_scan(data, position)
+            position = end_of_scan(data, position)
 
 
-def _end_of_scan(data: bytes, position: int) -> int:
+def end_of_scan(data: bytes, position: int) -> int:
     """Where the first marker lies behind coded blocks, but for restart markers.
 
     Raises:

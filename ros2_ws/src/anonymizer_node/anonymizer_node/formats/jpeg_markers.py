@@ -6,8 +6,9 @@ is refused here, before a byte is decoded.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from anonymizer_node.formats.jpeg_frame import (
     SOS,
     FrameHeader,
     Segment,
+    end_of_scan,
     is_frame,
     read_frame_header,
     segments,
@@ -25,6 +27,9 @@ from anonymizer_node.formats.jpeg_frame import (
 
 MOST_SCANS = 100
 """A progressive picture has about ten; thousands keep a decoder busy for minutes."""
+
+MOST_HEADS, MOST_HEAD = 4, 1 << 16
+"""So many are kept for each thread, of so many bytes."""
 
 _DHT, _DQT, _DRI, _COM = 0xC4, 0xDB, 0xDD, 0xFE
 _APP0, _APP15 = 0xE0, 0xEF
@@ -60,6 +65,25 @@ class Picture:
     bounded: bool = False
 
 
+class _Heads(threading.local):
+    """The last files' bytes up to the coded blocks, and what they say.
+
+    A camera writes the same ones each time. What is kept is of files in which nothing but EOI
+    follows the blocks of the only scan, so that all that was said had been said before it.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[bytes, Picture]] = []
+
+    def keep(self, head: bytes, picture: Picture) -> None:
+        """Let it be known, and forget the oldest."""
+        if len(head) <= MOST_HEAD:
+            self.kept = [(head, replace(picture, behind=b'')), *self.kept[: MOST_HEADS - 1]]
+
+
+_heads = _Heads()
+
+
 def parse(data: bytes) -> Picture:
     """Check a file and read its markers.
 
@@ -67,12 +91,24 @@ def parse(data: bytes) -> Picture:
         FrameError: If it isn't one whole picture, or claims more than `MOST_PIXELS`.
         UnsupportedEncodingError: If it is a kind of JPEG that isn't supported.
     """
+    for head, picture in _heads.kept:
+        if data.startswith(head):
+            end = end_of_scan(data, len(head)) + 2
+            if data[end - 2 : end] == b'\xff\xd9':
+                _check_length(picture.header, end)
+                return replace(picture, behind=data[end:]) if data[end:] else picture
+            break
+    return _parsed(data)
+
+
+def _parsed(data: bytes) -> Picture:
+    """The same, read marker by marker."""
     header: FrameHeader | None = None
     scans: _Scans | None = None
     tables: dict[int, NDArray[np.int64]] = {}
     found: list[Segment] = []
     later: list[Segment] = []
-    end = 0
+    head = end = 0
     bounded = True
     for segment in segments(data):
         end = segment.end
@@ -83,6 +119,8 @@ def parse(data: bytes) -> Picture:
         elif segment.marker == SOS:
             if header is None:
                 raise FrameError('A JPEG has a scan but no frame header; it is damaged.')
+            # Where the blocks of the only scan begin, if it is that.
+            head = end if scans is None and not header.progressive else 0
             scans = scans or _Scans(header)
             scans.add(segment.payload)
         elif segment.marker == _DQT:
@@ -101,7 +139,10 @@ def parse(data: bytes) -> Picture:
             raise FrameError(f'A JPEG lacks its quantisation table {component.table}.')
     _check_length(header, end)
     bounded = bounded and not header.progressive
-    return Picture(header, tables, tuple(found), tuple(later), data[end:], bounded)
+    picture = Picture(header, tables, tuple(found), tuple(later), data[end:], bounded)
+    if head and data.startswith(b'\xff\xd9', end_of_scan(data, head)):
+        _heads.keep(data[:head], picture)
+    return picture
 
 
 def _check_length(header: FrameHeader, length: int) -> None:

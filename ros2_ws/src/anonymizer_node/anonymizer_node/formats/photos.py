@@ -127,6 +127,10 @@ class PhotoCodec:
         """See `Codec.measure`."""
         return self.decode(message, source, 1)
 
+    def revisit(self, message: Photo, source: str) -> Frame:
+        """See `Codec.revisit`."""
+        return self.decode(message, source, 1)
+
     def redact(
         self, message: Photo, frame: Frame, regions: Sequence[Region], method: str, strength: float
     ) -> Redacted:

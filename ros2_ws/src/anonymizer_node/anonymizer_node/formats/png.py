@@ -75,6 +75,16 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     return (*shown(planes, name, encoding, (width, height), least_size), width, height)
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height, pixels; no pixel is decoded.
+
+    Raises:
+        FrameError: If the data isn't one whole picture, as far as its chunks say.
+    """
+    _check_chunks(data)
+    return int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
+
+
 def may_be_depth(data: bytes) -> bool:
     """Whether a file is 16 bits of grey, which may be distances: only its message can say."""
     return data[12:16] == b'IHDR' and data[24:26] == b'\x10\0'

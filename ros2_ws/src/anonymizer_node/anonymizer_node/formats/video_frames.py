@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anonymizer_node.core.datatypes import Frame, Redacted, Region, UInt8Array
+from anonymizer_node.core.datatypes import NO_PIXELS, Frame, Redacted, Region, UInt8Array
 from anonymizer_node.core.errors import ConfigError, FrameError
 from anonymizer_node.core.geometry import aligned
 from anonymizer_node.core.redaction import redact
@@ -157,6 +157,11 @@ class VideoCodec:
     def measure(self, message: VideoImage, source: str) -> Frame:
         """See `Codec.measure`."""
         return self.decode(message, source, 1)
+
+    def revisit(self, message: VideoImage, source: str) -> Frame:
+        """See `Codec.revisit`."""
+        size = message.turn.size(message.frame.width, message.frame.height)
+        return Frame(NO_PIXELS, 'bgr8', *size, message.stamp_ns, source)
 
     def redact(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TextIO
@@ -22,6 +22,7 @@ from anonymizer_node.offline.judging import BagImages, Judging, on_record
 from anonymizer_node.offline.output import Output, carry_over, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
 from anonymizer_node.offline.redacting import Done, Redacting, is_judged
+from anonymizer_node.offline.relay import Digested, Relay
 from anonymizer_node.offline.report import (
     ENDINGS,
     REGIONS_NAME,
@@ -163,9 +164,6 @@ class _Job:
         folder = cache_folder(self._pipeline.settings, identity)
         return on_record(folder, identity, lambda sidecar: self._written(sidecar, progress))
 
-    def _images(self) -> BagImages:
-        return BagImages(self._source, self._wanted, scratch_beside(self._target))
-
     def _written(self, sidecar: Sidecar, progress: Progress | None) -> BagReport:
         models = [described(detector) for detector in self._pipeline.detectors]
         settings = self._pipeline.settings
@@ -174,9 +172,16 @@ class _Job:
         report.reused = sidecar.was_complete
         redacting = Redacting(self._source, reader, self._plans, self._counts, self._pipeline)
         packing = self._output.packing(reader)
+        relay = Relay()
+        images = (lambda: BagImages(reader, self._wanted, relay)) if self._wanted else None
+        messages: Iterator[Digested]
+        if images is None or sidecar.was_complete:
+            messages = ((message, '') for message in reader.messages())
+        else:
+            messages = relay.messages(reader, scratch_beside(self._target))
         with (
             BagWriter.like(reader, self._target, packing) as writer,
-            Judging(self._images if self._wanted else None, self._pipelines, sidecar),
+            Judging(images, self._pipelines, sidecar),
         ):
             targets = {
                 key: writer.add_like(item.topic)
@@ -185,7 +190,7 @@ class _Job:
             }
             with (
                 (writer.folder / REGIONS_NAME).open('w', encoding='utf-8') as regions,
-                closing(redacting.done(sidecar)) as passed,
+                closing(redacting.done(messages, sidecar)) as passed,
             ):
                 for count, done in enumerate(passed, 1):
                     message = done.message

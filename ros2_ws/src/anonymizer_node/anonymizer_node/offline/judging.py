@@ -13,12 +13,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 
+from anonymizer_node.core.errors import InputError
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader, Place
 from anonymizer_node.offline.inside import judge_inside
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.messages import MessageCodec
 from anonymizer_node.offline.records import Part, Record, digest_of
+from anonymizer_node.offline.relay import Relay
 from anonymizer_node.offline.sidecar import LineEnd, Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
 
@@ -58,23 +60,24 @@ class BagImages:
 
     def __init__(
         self,
-        source: Path,
+        reader: BagReader,
         wanted: Mapping[Kind, Sequence[Place]],
-        scratch: Path | None = None,
+        relay: Relay,
     ) -> None:
-        """Nothing is opened yet.
+        """Nothing is read yet.
 
         Args:
-            source: The bag.
+            reader: Of the bag, open; nobody else reads messages from it meanwhile.
             wanted: The topics to judge, and where images are inside their messages; () if they
                 are images themselves.
-            scratch: See `BagReader`.
+            relay: Gets every message of the bag.
         """
-        self._reader = BagReader(source, scratch)
+        self._reader = reader
         self._wanted = wanted
+        self._relay = relay
+        self._read_whole = False
 
     def __enter__(self) -> BagImages:
-        self._reader.__enter__()
         return self
 
     def __exit__(
@@ -83,13 +86,19 @@ class BagImages:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._reader.__exit__(exc_type, exc, traceback)
+        if exc is None and not self._read_whole:
+            exc = InputError(f'{str(self._reader.path)!r} was not read to its end.')
+        self._relay.end(exc)
 
     def items(self) -> Iterator[tuple[BagMessage, str]]:
         """See `Images`."""
         for message in self._reader.messages():
-            if (message.topic.name, message.topic.msgtype) in self._wanted:
-                yield message, digest_of(message.data)
+            wanted = (message.topic.name, message.topic.msgtype) in self._wanted
+            digest = digest_of(message.data) if wanted else ''
+            self._relay.put(message, digest)
+            if wanted:
+                yield message, digest
+        self._read_whole = True
 
     def judged(self, pipeline: Pipeline, item: BagMessage, digest: str) -> Record:
         """See `Images`."""

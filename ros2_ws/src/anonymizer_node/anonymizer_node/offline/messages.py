@@ -40,6 +40,11 @@ class MessageCodec:
         self._open(message)
         return self._codec.measure(self._message, source)
 
+    def revisit(self, message: bytes | bytearray, source: str) -> Any:
+        """See `Codec.revisit`; `message` is CDR."""
+        self._open(message)
+        return self._codec.revisit(self._message, source)
+
     def redact(self, message: bytes | bytearray, *args: Any) -> Any:
         """See `Codec.redact`; the result holds the deserialised message."""
         return self._codec.redact(self._message, *args)

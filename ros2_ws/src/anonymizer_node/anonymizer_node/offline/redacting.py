@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from anonymizer_node.offline.judging import is_of
 from anonymizer_node.offline.messages import MessageCodec
 from anonymizer_node.offline.plan import TopicPlan, readable
 from anonymizer_node.offline.records import Record, digest_of
+from anonymizer_node.offline.relay import Digested
 from anonymizer_node.offline.sidecar import Sidecar, StaleError
 from anonymizer_node.offline.stages import in_order
 from anonymizer_node.offline.unread import refusal_of
@@ -40,6 +41,7 @@ class Work(NamedTuple):
         covers: What is to be covered in each of its images; None where one wasn't judged.
         twin: Of an image that follows a colour topic: what is known of that.
         done: Of an image that is followed: what became of it, for its followers need to know.
+        digest: Of the message's data, see `digest_of`; '' where nobody has taken it yet.
     """
 
     message: BagMessage
@@ -47,6 +49,7 @@ class Work(NamedTuple):
     covers: Sequence[Cover | None] = ()
     twin: Twin | None = None
     done: Done | None = None
+    digest: str = ''
 
 
 class Done(NamedTuple):
@@ -91,13 +94,17 @@ class Redacting:
         self._counts = counts
         self._pipeline = pipeline
 
-    def done(self, sidecar: Sidecar) -> Generator[Done, None, None]:
+    def done(self, messages: Iterable[Digested], sidecar: Sidecar) -> Generator[Done, None, None]:
         """Every message as it is to be written; waits for the first pass where that is behind.
+
+        Args:
+            messages: All of the bag.
+            sidecar: With what was detected in them.
 
         Raises:
             StaleError: If the records in the sidecar aren't of these messages.
         """
-        return in_order(self._in_step(self._to_do(sidecar)), self._passed, WORKERS, AHEAD)
+        return in_order(self._in_step(self._to_do(messages, sidecar)), self._passed, WORKERS, AHEAD)
 
     def _in_step(self, works: Iterator[Work]) -> Iterator[Work]:
         """The same, with what is known of its twin in each follower, which waits for that."""
@@ -146,7 +153,7 @@ class Redacting:
         except (FrameError, AttributeError):
             return None
 
-    def _to_do(self, sidecar: Sidecar) -> Iterator[Work]:
+    def _to_do(self, messages: Iterable[Digested], sidecar: Sidecar) -> Iterator[Work]:
         """Every message, with what is known of it.
 
         Raises:
@@ -159,12 +166,13 @@ class Redacting:
             self._pipeline.to_cover,
             lambda: Joiner(settings.hold_seconds, settings.least_sightings),
         )
-        for message in self._reader.messages():
+        for message, digest in messages:
             if not is_judged(self._plans[message.topic.key]):
                 yield Work(message)
                 continue
             # One without a record is refused below.
-            yield Work(message, *next(records, (None, ())))
+            record, covers = next(records, (None, ()))
+            yield Work(message, record, covers, digest=digest)
         # It waits for the first pass to end, too, and raises what that one did.
         if next(records, None) is not None:
             raise _stale(self._source)
@@ -184,7 +192,7 @@ class Redacting:
                 outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
                 return Done(message, None, outcome)
             return Done(message, message.data, Outcome('copied'))
-        digest, inside = digest_of(message.data), bool(planned.places)
+        digest, inside = work.digest or digest_of(message.data), bool(planned.places)
         if work.record is None or not is_of(work.record, message, digest, inside):
             raise _stale(self._source)
         if planned.places:

@@ -28,6 +28,9 @@ from anonymizer_node.offline.records import Record, as_json, failed, from_json
 FORMAT = 'anonymizer_node detections'
 VERSION = 1
 COMPLETE, PARTIAL = '.detections', '.partial'
+MOST_FRESH = 4096
+"""So many records are in memory too until they are read; the others are read from the file."""
+
 _READ_BYTES = 1 << 20
 _UNREADABLE = (BrokenChainError, DetectorError, ValueError, KeyError, TypeError)
 
@@ -71,6 +74,7 @@ class Sidecar:
         self._file: FileIO
         self._changed = threading.Condition()
         self._start = self._ready = LineEnd(0, START)
+        self._fresh: dict[int, tuple[Record, LineEnd]] = {}  # By where their lines begin.
         self._earlier = 0
         self._retry = self._done = False
         self._error: BaseException | None = None
@@ -116,7 +120,7 @@ class Sidecar:
             InputError: If there is no room for it, in the system's folder for such either.
         """
         self._retry = self._retry or failed(record, 'detector')
-        self._write(as_json(record))
+        self._write(as_json(record), record)
 
     def complete(self) -> None:
         """All is written. Where a detector failed it is not for ever: a later run tries again."""
@@ -172,8 +176,13 @@ class Sidecar:
                 if self._error is not None:
                     raise self._error
                 ready = self._ready.end
+                fresh = self._fresh.pop(place.end, None)
             if ready == place.end:
                 return
+            if fresh is not None:
+                record, place = fresh
+                yield record
+                continue
             for line, behind in self._lines(place, ready):
                 try:
                     record = from_json(unlink(place.digest, line)[0], self.names)
@@ -181,7 +190,9 @@ class Sidecar:
                     raise StaleError(f'What was detected is damaged: {error}') from error
                 place = behind
                 yield record
-            if place.end < ready:
+                if place.end in self._fresh:
+                    break
+            if place.end < ready and place.end not in self._fresh:
                 raise StaleError('What was detected was cut off while it was read.')
 
     def _open(self) -> None:
@@ -263,7 +274,8 @@ class Sidecar:
                 begin += len(line) + 1
                 yield line + b'\n', LineEnd(begin, _digest_in(line))
 
-    def _write(self, value: Any) -> None:
+    def _write(self, value: Any, record: Record | None = None) -> None:
+        begin = self._ready.end
         try:
             line = self._put(value)
         except OSError as error:
@@ -273,7 +285,7 @@ class Sidecar:
             else:
                 raise self._unwritable(error) from error
         self._earlier = line.end
-        self._advance(line)
+        self._advance(line, None if record is None else (begin, record))
 
     def _put(self, value: Any) -> LineEnd:
         """Write a line behind those that are ready, and say where it ends."""
@@ -323,9 +335,12 @@ class Sidecar:
             self._file.truncate(self._ready.end)
             self._earlier = self._ready.end
 
-    def _advance(self, place: LineEnd) -> None:
+    def _advance(self, place: LineEnd, fresh: tuple[int, Record] | None = None) -> None:
+        """All is ready up to there; `fresh` is the last record, and where its line begins."""
         with self._changed:
             self._ready = place
+            if fresh is not None and len(self._fresh) < MOST_FRESH:
+                self._fresh[fresh[0]] = fresh[1], place
             self._changed.notify_all()
 
     def _path(self, ending: str) -> Path:

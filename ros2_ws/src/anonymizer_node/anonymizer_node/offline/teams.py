@@ -29,8 +29,9 @@ def load_teams(settings: Settings, notice: Callable[[str], None] | None = None) 
     """Sets of the detectors that the settings name.
 
     On a CPU two frames at a time, by one thread each, take less time than one after the other by
-    two threads: a share of every graph runs in one thread only. Other processors are given one
-    frame at a time.
+    two threads: a share of every graph runs in one thread only. Where the threads are as many as
+    there are cores there is a set more than that, which has work for a core while the other sets
+    wait for a frame or for Python's lock. Other processors are given one frame at a time.
 
     Args:
         settings: `threads` are shared out among the sets.
@@ -48,7 +49,15 @@ def load_teams(settings: Settings, notice: Callable[[str], None] | None = None) 
         return (first,)
     if not all(on_cpu) or size * wanted > MOST_MODEL_BYTES:
         return (load_detectors(settings),)
-    return (first, *(load_detectors(each) for _ in range(wanted - 1)))
+    spare = settings.threads >= cores() and size * (wanted + 1) <= MOST_MODEL_BYTES
+    return (first, *(load_detectors(each) for _ in range(wanted - 1 + spare)))
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def identity_of(reader: BagReader, wanted: Sequence[Kind], pipeline: Pipeline) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from mcap.writer import CompressionType, Writer
 
@@ -123,7 +123,7 @@ class McapFileWriter:
         self._writer.add_message(
             self._channels[key],
             log_time=time_ns,
-            data=bytes(data),
+            data=cast(bytes, data),  # It is copied at once, whatever it is.
             publish_time=publish_ns,
             sequence=sequence,
         )
