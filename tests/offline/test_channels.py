@@ -42,7 +42,7 @@ def bag(path, *channels, language='ros2msg', text=TEXT, records=()):
 def run(source, target, **output):
     report = anonymize_bag(source, target, SETTINGS, [BrightDetector()], output=Output(**output))
     assert read_bag(target) == read_bag(source)
-    assert verify_bag(source, target).passed
+    assert verify_bag(source, target).failed() == ([] if report.clean else ['run-clean'])
     return report
 
 

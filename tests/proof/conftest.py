@@ -88,6 +88,7 @@ class Twins:
         self.target = write_bag(self.folder / 'out', self.after)
         lines = ''.join(json.dumps(line) + '\n' for line in self.lines)
         (self.target / 'regions.jsonl').write_text(lines, encoding='utf-8')
+        self._add_up()
         if self.sealed:
             digests = {'regions.jsonl': hashlib.sha256(lines.encode()).hexdigest()}
             self.summary['digests'] = digests
@@ -96,6 +97,20 @@ class Twins:
         text = json.dumps(self.summary)
         (self.target / 'anonymization.json').write_text(text, encoding='utf-8')
         return self
+
+    def _add_up(self) -> None:
+        """Sum up the lines in the summary, unless it says something of its own."""
+        for name, entry in self.summary.get('topics', {}).items():
+            lines = [line for line in self.lines if line['topic'] == name]
+            entry.setdefault('regions', sum(len(line['regions']) for line in lines))
+            entry.setdefault('most_people', max((line['people'] or 0 for line in lines), default=0))
+            causes = Counter(line['cause'] for line in lines if line['cause'])
+            entry.setdefault('causes', dict(causes))
+        lost = any(
+            entry['causes'] or (entry['action'] == 'drop' and not entry['asked'])
+            for entry in self.summary.get('topics', {}).values()
+        )
+        self.summary.setdefault('clean', not lost)
 
     def verdict(self) -> Verdict:
         """Write and verify."""
@@ -135,6 +150,7 @@ def make_twins(folder: Path) -> Twins:
                     'stamp_ns': stamp.sec * SECOND + stamp.nanosec,
                     'status': 'anonymized' if regions else 'untouched',
                     'regions': [list(region) for region in stated],
+                    'people': len(regions),
                     'cause': '',
                 }
             )
@@ -162,7 +178,6 @@ def summary_of(before: list[Entry], lines: list[dict[str, Any]]) -> dict[str, An
                 status: statuses[status]
                 for status in ('anonymized', 'untouched', 'blacked_out', 'dropped')
             },
-            'causes': {},
             'reasons': {},
             'notes': [],
         }
@@ -170,7 +185,6 @@ def summary_of(before: list[Entry], lines: list[dict[str, Any]]) -> dict[str, An
         'tool': 'anonymizer_node',
         'version': '0.1.0',
         'source': 'in',
-        'clean': True,
         'models': [
             {
                 'name': 'person_nanodet_int8',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -16,7 +17,8 @@ from samples.images import Stamp, image, rows_of
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.bags import qos_profile
-from anonymizer_node.proof.topics import defined_twice, types_in
+from anonymizer_node.proof.definitions import defined_twice, types_in
+from anonymizer_node.proof.report import Section, headline
 from anonymizer_node.proof.verify import verify_bag
 
 CLOUD = 'sensor_msgs/msg/PointCloud2'
@@ -73,7 +75,7 @@ def test_image_lost(twins, topic):
     assert verdict.check('images-complete').failed == 1
 
 
-def test_image_lost_but_on_record_is_no_failure(twins):
+def test_image_lost_but_on_record_is_the_run_s_loss_and_no_other_failure(twins):
     number = twins.find('/front/image_raw', 1)
     del twins.after[number]
     line = next(
@@ -81,9 +83,11 @@ def test_image_lost_but_on_record_is_no_failure(twins):
     )
     line.update(status='dropped', regions=[], cause='detector')
     entry = twins.summary['topics']['/front/image_raw']
-    entry.update(anonymized=1, dropped=1, causes={'detector': 1})
+    entry.update(anonymized=1, dropped=1)
     verdict = twins.verdict()
-    assert verdict.passed
+    assert verdict.failed() == ['run-clean']
+    assert verdict.check('run-clean').state == 'warning'
+    assert "{'detector': 1}" in verdict.check('run-clean').failures[0].what
     assert 'detector 1' in verdict.check('images-complete').detail
     assert verdict.topics['/front/image_raw'].statuses['dropped'] == 1
 
@@ -92,7 +96,7 @@ def test_dropped_frame_put_back(twins):
     line = next(line for line in twins.lines if line['topic'] == '/side/png' and line['index'] == 2)
     line.update(status='dropped', regions=[], cause='decode')
     twins.summary['topics']['/side/png'].update(anonymized=1, dropped=1)
-    assert twins.verdict().failed() == ['images-complete']
+    assert twins.verdict().failed() == ['images-complete', 'run-clean']
 
 
 def test_image_added(twins):
@@ -311,9 +315,12 @@ def test_topic_left_out_in_silence(twins):
 
 def test_topic_left_out_with_a_reason(twins):
     twins.after = [entry for entry in twins.after if entry.topic != '/chatter']
-    twins.summary['topics']['/chatter'].update(action='drop', reason='as asked', asked=True)
+    twins.summary['topics']['/chatter'].update(
+        action='drop', reason='as asked', asked=True, copied=0, dropped=3
+    )
+    twins.summary['settings']['topic_actions'] = ['/chatter=drop']
     verdict = twins.verdict()
-    assert verdict.passed
+    assert verdict.passed, verdict.failed()
     assert verdict.topics['/chatter'].role == 'left out'
 
 
@@ -340,9 +347,21 @@ def test_image_topic_copied_because_its_owner_said_so(twins):
     twins.summary['topics']['/side/png'].update(
         action='copy', asked=True, copied=3, anonymized=0, untouched=0
     )
+    twins.summary['settings']['topic_actions'] = ['/side/png=copy']
     verdict = twins.verdict()
-    assert verdict.passed
-    assert '/side/png' in verdict.check('no-picture-copied').detail
+    assert verdict.passed, verdict.failed()
+    said = verdict.check('no-picture-copied').detail
+    assert said == 'NOT anonymised, but copied as their owner asked: /side/png (3 of 3 messages)'
+    assert verdict.topics['/side/png'].vouched == 3
+    assert verdict.vouched in headline([Section('One', verdict)])
+
+
+def test_image_topic_on_record_as_asked_for_that_the_settings_do_not_name(twins):
+    test_image_topic_copied_because_its_owner_said_so(twins)
+    twins.summary['settings']['topic_actions'] = ['/side/pn=copy', '/side/png=anonymize']
+    twins.folder = twins.folder / 'forged'
+    twins.folder.mkdir()
+    assert {'on-record', 'record-agrees'} <= set(twins.verdict().failed())
 
 
 def test_image_topic_copied_unasked(twins):
@@ -358,16 +377,19 @@ def test_copied_topic_of_which_some_frames_were_anonymised(twins):
     lines = [line for line in twins.lines if line['topic'] == '/side/png']
     number = twins.find('/side/png', 2)
     twins.after[number] = twins.before[number]
-    twins.lines.remove(lines[2])
+    lines[2].update(status='copied', regions=[], people=None)
+    twins.summary['settings']['topic_actions'] = ['/side/png=copy']
     entry = twins.summary['topics']['/side/png']
     entry.update(action='copy', asked=True, anonymized=1, untouched=1, copied=1)
     verdict = twins.verdict()
     assert verdict.passed, verdict.failed()
-    assert '/side/png' in verdict.check('no-picture-copied').detail
-    entry['asked'] = False
+    assert '/side/png (1 of 3 messages)' in verdict.check('no-picture-copied').detail
+    assert verdict.topics['/side/png'].statuses == {'anonymized': 1, 'untouched': 1}
+    entry.update(action='anonymize', asked=False)
+    twins.summary['settings']['topic_actions'] = []
     twins.folder = twins.folder / 'unasked'
     twins.folder.mkdir()
-    assert not twins.verdict().passed
+    assert 'on-record' in twins.verdict().failed()
 
 
 def drop_text(twins, dropped):
@@ -380,7 +402,7 @@ def drop_text(twins, dropped):
 
 def test_copied_message_dropped_and_on_record(twins):
     verdict = drop_text(twins, 1)
-    assert verdict.passed, verdict.failed()
+    assert verdict.failed() == ['run-clean']
     assert 'colour_cloud 1' in verdict.check('images-complete').detail
 
 
@@ -416,9 +438,11 @@ def test_point_cloud_without_colour_and_one_that_was_asked_for(twins):
     del twins.before[-1], twins.after[-1]
     said = with_cloud(twins, ['x', 'r', 'g', 'b'])
     said['asked'] = True
+    twins.summary['settings']['topic_actions'] = ['/cloud=copy']
     twins.folder = twins.folder / 'asked'
     twins.folder.mkdir()
-    assert twins.verdict().passed
+    verdict = twins.verdict()
+    assert verdict.passed, verdict.failed()
 
 
 def test_two_image_types_on_one_topic(twins):
@@ -433,6 +457,9 @@ def test_two_image_types_on_one_topic(twins):
             line['topic'] = '/front/image_raw'
     topics = twins.summary['topics']
     topics[f'/front/image_raw ({COMPRESSED})'] = topics.pop('/side/png')
+    sums = {'regions': 3, 'most_people': 2}
+    topics[f'/front/image_raw ({COMPRESSED})'].update(sums)
+    topics['/front/image_raw'].update(sums)
     verdict = twins.verdict()
     assert verdict.passed, verdict.failed()
     assert verdict.check('images-complete').checked == 9
@@ -443,7 +470,7 @@ def test_picture_inside_a_message_of_text(twins):
     data = b'\x00\x01\x00\x00\x20\x00\x00\x00' + b'\xff\xd8\xff\xe0\x00\x10JFIF\x00' + b'\x01' * 21
     for entries in (twins.before, twins.after):
         entries.append(Entry('/chatter', STRING, data, 205_000_000_000))
-    twins.summary['topics']['/chatter']['count'] = 4
+    twins.summary['topics']['/chatter'].update(count=4, copied=4)
     verdict = twins.verdict()
     assert verdict.failed() == ['no-picture-copied']
 
@@ -456,6 +483,89 @@ def test_thumbnail_left_in_a_jpeg(twins):
     assert twins.verdict().failed() == ['no-second-picture']
 
 
+def segment(marker, payload):
+    return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2, 'big') + payload
+
+
+def chunk(kind, payload):
+    return (
+        len(payload).to_bytes(4, 'big')
+        + kind
+        + payload
+        + zlib.crc32(kind + payload).to_bytes(4, 'big')
+    )
+
+
+RAW_BYTES = bytes(range(1, 251)) * 40
+INSERTED = {
+    'a comment': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xFE, RAW_BYTES) + data[2:],
+    ),
+    'application data': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xE7, RAW_BYTES) + data[2:],
+    ),
+    'exif': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xE1, b'Exif\0\0' + RAW_BYTES) + data[2:],
+    ),
+    'tables': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xDB, bytes(65) * 300) + data[2:],
+    ),
+    'behind the end': ('/rear/image/compressed', lambda data: data + RAW_BYTES),
+    'a chunk': ('/side/png', lambda data: data[:33] + chunk(b'raWw', RAW_BYTES) + data[33:]),
+    'words': ('/side/png', lambda data: data[:33] + chunk(b'tEXt', b'a\0b') + data[33:]),
+    'behind the png': ('/side/png', lambda data: data + RAW_BYTES),
+    'behind the pixels': (
+        '/side/png',
+        lambda data: data[:-12] + chunk(b'IDAT', RAW_BYTES) + data[-12:],
+    ),
+}
+
+
+@pytest.mark.parametrize('status', ['anonymized', 'blacked_out'])
+@pytest.mark.parametrize('what', INSERTED)
+def test_something_put_into_a_picture_file_that_no_decoder_shows(twins, what, status):
+    topic, put = INSERTED[what]
+    message = twins.message(topic, 1)
+    if status == 'blacked_out':
+        kind = '.png' if topic == '/side/png' else '.jpg'
+        message.data = cv2.imencode(kind, np.zeros((64, 96, 3), np.uint8))[1].tobytes()
+        line = next(line for line in twins.lines if line['topic'] == topic and line['index'] == 1)
+        line.update(status=status, regions=[], cause='detector')
+        twins.summary['topics'][topic].update(anonymized=1, blacked_out=1)
+    expected = ['run-clean'] if status == 'blacked_out' else []
+    assert twins.verdict().failed() == expected
+    message.data = put(bytes(message.data))
+    twins.folder = twins.folder / 'put'
+    twins.folder.mkdir()
+    assert twins.verdict().failed() == ['no-second-picture', *expected]
+
+
+def test_rows_that_a_png_does_not_show(twins):
+    message = twins.message('/side/png', 1)
+    pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    more = cv2.imencode('.png', np.vstack([pixels, pixels]))[1].tobytes()
+    header = message.data[16:29]
+    message.data = more[:16] + header + zlib.crc32(b'IHDR' + header).to_bytes(4, 'big') + more[33:]
+    assert twins.verdict().failed() == ['no-second-picture']
+
+
+def test_something_beside_the_rows_of_a_replaced_frame(twins):
+    for line in twins.lines:
+        if line['topic'] == '/front/image_raw' and line['index'] == 1:
+            line.update(status='blacked_out', regions=[], cause='detector')
+    twins.summary['topics']['/front/image_raw'].update(anonymized=1, blacked_out=1)
+    spoil_rows(twins, '/front/image_raw', 1, lambda rows: rows.fill(0))
+    assert twins.verdict().failed() == ['run-clean']
+    spoil_rows(twins, '/front/image_raw', 1, lambda rows: rows[:, -3:].fill(7))
+    twins.folder = twins.folder / 'put'
+    twins.folder.mkdir()
+    assert twins.verdict().failed() == ['replaced-frames', 'run-clean']
+
+
 def test_replaced_frame_must_be_black(twins):
     for line in twins.lines:
         if line['topic'] == '/front/image_raw' and line['index'] > 0:
@@ -463,7 +573,7 @@ def test_replaced_frame_must_be_black(twins):
     twins.summary['topics']['/front/image_raw'].update(anonymized=0, blacked_out=2)
     spoil_rows(twins, '/front/image_raw', 2, lambda rows: rows[:, :-3].fill(0))
     verdict = twins.verdict()
-    assert verdict.failed() == ['replaced-frames']
+    assert verdict.failed() == ['replaced-frames', 'run-clean']
     assert verdict.check('replaced-frames').failed == 1
 
 
@@ -515,6 +625,47 @@ def test_a_type_that_the_bag_defines_in_two_ways_is_noticed(second, differs):
     )
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/A')) == differs
     assert defined_twice(reader.definitions, types_in(reader, 'vendor_msgs/msg/C')) == ''
+
+
+def idl(fields, also=''):
+    """A type as `mcap` records hold it in IDL."""
+    line = '=' * 80
+    return (
+        f'{line}\nIDL: vendor_msgs/msg/A\n// generated\n#include "vendor_msgs/msg/B.idl"\n'
+        'module vendor_msgs { module msg {\n  typedef double double__4[4];\n'
+        '  module A_Constants { const uint8 MOST = 3; };\n'
+        '  @verbatim (language="comment", text="of {use}; and (more)")\n'
+        f'  struct A {{ {fields} }};\n}}; }};\n{also}'
+    )
+
+
+ALL_FIELDS = (
+    'sequence<uint8> bytes; /* many */ @unit (value="m") double far; double__4 k; '
+    'string<12> name; sequence<vendor_msgs::msg::B, 3> parts; unsigned long count;'
+)
+SAME_AS_MSG = (
+    'uint8 MOST=3\nbyte[] bytes  # many\nfloat64 far 1.0\nfloat64[4] k\nstring<=12 name\n'
+    'B[<=3] parts\nuint32 count\n'
+)
+
+
+@pytest.mark.parametrize(
+    ('other', 'differs'),
+    [
+        (SAME_AS_MSG, ''),
+        (idl(ALL_FIELDS), ''),
+        (SAME_AS_MSG.replace('float64 far', 'float32 far'), 'vendor_msgs/A'),
+        (SAME_AS_MSG.replace('k\n', 'k\nuint8[] pixels\n'), 'vendor_msgs/A'),
+        (idl(ALL_FIELDS.replace('double__4 k', 'double k')), 'vendor_msgs/A'),
+        (idl(ALL_FIELDS.replace('uint8>', 'uint8, 9>')), 'vendor_msgs/A'),
+    ],
+)
+def test_definitions_in_idl_that_differ(other, differs):
+    definitions = (('vendor_msgs/msg/A', idl(ALL_FIELDS)), ('vendor_msgs/msg/A', other))
+    reader = SimpleNamespace(definitions=definitions)
+    types = types_in(reader, 'vendor_msgs/msg/A')
+    assert types >= {'vendor_msgs/A', 'vendor_msgs/B'}
+    assert defined_twice(definitions, types) == differs
 
 
 def test_a_picture_in_base64_copied_unasked(twins):

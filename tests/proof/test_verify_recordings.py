@@ -68,7 +68,8 @@ def test_split(tmp_path, compression):
         assert len(reader.files) > 1
     assert verdict.check('no-other-files').checked == len(reader.files) + 3
     (tmp_path / 'out' / 'out_99.mcap').write_bytes(b'')
-    assert verify_bag(tmp_path / 'in', tmp_path / 'out').failed() == ['no-other-files']
+    failed = verify_bag(tmp_path / 'in', tmp_path / 'out').failed()
+    assert failed == ['no-other-files', 'nothing-beyond']
 
 
 def ros1_bag(path):

@@ -100,6 +100,12 @@ def main(args: argparse.Namespace) -> int:
         console.print(f'Not every law holds; could not be shown: {", ".join(broken)}.')
     else:
         console.print('Every law holds.')
+    if verdict.vouched:
+        console.print(
+            f'NOT anonymised, but copied as their owner asked: {verdict.vouched}.',
+            markup=False,
+            soft_wrap=True,
+        )
     if args.json is not None:
         write_json(args.json, verdict.as_dict())
     if args.report is not None:

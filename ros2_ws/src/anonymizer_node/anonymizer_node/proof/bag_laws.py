@@ -7,15 +7,18 @@ from typing import Any
 
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader
-from anonymizer_node.proof.agreement import check_figures, contradiction
+from anonymizer_node.proof.agreement import check_figures, check_run, contradiction
 from anonymizer_node.proof.beside import check_beside
+from anonymizer_node.proof.cdr import why_otherwise
+from anonymizer_node.proof.definitions import holds_images
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
-from anonymizer_node.proof.inside import InsideChecks, by_message
+from anonymizer_node.proof.inside import InsideChecks, by_message, unjudged_in
 from anonymizer_node.proof.lockstep import Lockstep, Placed
 from anonymizer_node.proof.pictures import IMAGE_TYPES
-from anonymizer_node.proof.record import FrameRecord, Record, stamp_ns
+from anonymizer_node.proof.record import COPIED, FrameRecord, Record, stamp_ns
 from anonymizer_node.proof.sealed import check_models, check_seal
 from anonymizer_node.proof.second import SecondOpinion
+from anonymizer_node.proof.times import TimesKept
 from anonymizer_node.proof.topics import (
     Kind,
     by_kind,
@@ -24,7 +27,14 @@ from anonymizer_node.proof.topics import (
     may_show_pictures,
     shown_in,
 )
-from anonymizer_node.proof.verdict import Check, Failure, Moment, Tally, TopicFigures
+from anonymizer_node.proof.verdict import (
+    Check,
+    Failure,
+    Moment,
+    Tally,
+    TopicFigures,
+    vouched_for,
+)
 
 
 class BagLaws:
@@ -84,8 +94,10 @@ class BagLaws:
             'Every topic that was left out is named with the reason.',
             'topics left out',
         )
+        self._times = TimesKept(target)
         self._dropped: Counter[str] = Counter()
-        self._owner_said: list[str] = []
+        self._owner_said: set[str] = set()
+        self._with_images: set[str] = set()
         self._labels: dict[Kind, str] = {}
         self._stated: dict[str, list[FrameRecord]] = {}
         self._read: Counter[str] = Counter()
@@ -117,10 +129,9 @@ class BagLaws:
         if self._dropped:
             causes = ', '.join(f'{cause} {count}' for cause, count in self._dropped.items())
             self._complete.detail = f'Dropped, and on record: {causes}'
-        if self._owner_said:
-            self._unread.detail = (
-                f'Copied because their owner said so: {", ".join(self._owner_said)}'
-            )
+        vouched = vouched_for(self.topics.values())
+        if vouched:
+            self._unread.detail = f'NOT anonymised, but copied as their owner asked: {vouched}'
         tallies = (
             self._judged,
             self._unread,
@@ -131,6 +142,7 @@ class BagLaws:
         )
         checks = [*self._frames.checks(), *(tally.check() for tally in tallies)]
         checks += check_beside(self._source, self._target, self._record)
+        checks += [self._times.check(), check_run(self._record, self._source.losses)]
         checks.append(check_figures(self._record, self.topics, self._stated))
         checks += [check_seal(self._record, self._seal), check_models(self._record)]
         if self._second is not None:
@@ -143,16 +155,23 @@ class BagLaws:
         for kind, entries in ins.items():
             (_, msgtype), name = kind, self._labels[kind]
             said = self._record.topic(name)
-            asked = said.get('action') == 'copy' and said.get('asked') is True
+            wanted = said.get('action') == self._record.asked_for(kind[0]) == 'copy'
+            asked = wanted and said.get('asked') is True
             self._stated[name] = self._record.frames_of(*kind)
             # Of a topic that its owner wants copied, what can be read may be anonymised.
             inside = any(frame.image is not None for frame in self._stated[name])
+            holds = holds_images(self._source, msgtype)
+            if holds:
+                self._with_images.add(name)
             image = inside or (msgtype in IMAGE_TYPES and (not asked or self._stated[name]))
             role = 'anonymized' if image else 'copied'
             if kind in outs:
                 self._topics.seen(change_of(entries, outs[kind]))
                 if asked or (role == 'copied' and may_show_pictures(msgtype)):
-                    self._owner(name, msgtype, asked)
+                    self._owner(name, f'is a {msgtype}', asked)
+                elif holds is None:
+                    what = f'is a {msgtype}, which the bag defines not at all or in two ways,'
+                    self._owner(name, what, asked)
             else:
                 role = 'left out'
                 named = said.get('action') == 'drop' and said.get('reason')
@@ -177,8 +196,14 @@ class BagLaws:
     def _copied_on_request(self, message: BagMessage) -> bool:
         """Whether the record says nothing of a message whose topic's owner vouches for it."""
         label = self._label(message)
+        if label not in self._owner_said:
+            return False
         frames = self._stated[label][self._read[label] : self._read[label] + 1]
-        return label in self._owner_said and (not frames or frames[0].time_ns != message.time_ns)
+        if not frames or frames[0].time_ns != message.time_ns:
+            return True
+        copied = frames[0].status == COPIED and frames[0].image is None
+        self._read[label] += copied
+        return copied
 
     def _account_for(self, label: str, missing: list[Failure]) -> None:
         """Messages of a copied topic that didn't come: as many as are on record as dropped?"""
@@ -190,12 +215,11 @@ class BagLaws:
         for cause, count in self.topics[label].causes.items():
             self._dropped[cause] += count
 
-    def _owner(self, name: str, msgtype: str, asked: bool) -> None:
+    def _owner(self, name: str, what: str, asked: bool) -> None:
         if asked:
-            self._owner_said.append(name)
+            self._owner_said.add(name)
         else:
-            what = f'is a {msgtype} and was copied without anybody asking for it'
-            self._unread.fail(Failure(name, what))
+            self._unread.fail(Failure(name, f'{what} and was copied without anybody asking for it'))
 
     def _image(self, message: BagMessage, index: int) -> None:
         name = self._label(message)
@@ -213,13 +237,16 @@ class BagLaws:
             self._complete.seen(Failure(name, what, index, message.time_ns))
             return
         self._complete.seen()
+        self._times.seen(name, message, found)
         figures.count_out += 1
         if said is None:
             what = 'left with no record of what was found in it'
             self._judged.seen(Failure(name, what, index, message.time_ns))
             return
         for line in lines:
-            self._judged.seen(contradiction(line, message, index))
+            least = self._record.least_sightings
+            self._judged.seen(contradiction(line, message, index, least))
+        figures.vouched += any(line.status == COPIED for line in lines)
         if said.image is None:
             look = self._compare_images(message, found, said)
         else:
@@ -253,6 +280,9 @@ class BagLaws:
             said.status, said.regions, self._record.method, self._record.reencoded(said)
         )
         identical = bytes(before.data) == bytes(after.data)
+        otherwise = why_otherwise(bytes(before.data), bytes(after.data), old, new)
+        if otherwise:
+            self._judged.fail(where.failure(otherwise))
         look = self._frames.look(where, old, new, statement, identical)
         if self._second is None or said.status == 'blacked_out':
             return look
@@ -279,13 +309,18 @@ class BagLaws:
             what = 'is missing from the output at its time'
             self._missing[name].append(Failure(name, what, index, message.time_ns))
             return
+        self._times.seen(name, message, found)
         self.topics[name].count_out += 1
+        self.topics[name].vouched += name in self._owner_said
         data = bytes(found.message.data)
         same = data == bytes(message.data)
         what = 'has other bytes than in the input'
         self._copied.seen(None if same else _placed(found, what))
         if name not in self._owner_said:
-            shown = shown_in(self._source, message)
+            shown = ''
+            if name in self._with_images:
+                shown = unjudged_in(self._source, message)
+            shown = shown or shown_in(self._source, message)
             self._unread.seen(_placed(found, f'holds {shown}') if shown else None)
 
     def _report_strays(self) -> None:

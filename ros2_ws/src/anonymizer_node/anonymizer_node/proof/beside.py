@@ -18,7 +18,7 @@ def check_beside(source: BagReader, target: BagReader, record: Record) -> list[C
 
     Both readers were read to their ends: of a compressed bag it is only known then what is in it.
     """
-    return [_attached(source, target, record), _files(target)]
+    return [_attached(source, target, record), _files(target), _whole(source, target)]
 
 
 def _attached(source: BagReader, target: BagReader, record: Record) -> Check:
@@ -42,6 +42,12 @@ def _attached(source: BagReader, target: BagReader, record: Record) -> Check:
     tally.checked += words.total()
     for name, _ in (words - Counter(_words(source))).elements():
         tally.fail(Failure('', f'what is said under {name!r} is not in the input like that'))
+    if not record.summary.get('losses'):  # Else something is missing, and the run says so.
+        gone = Counter(_of_the_bag(source)) - Counter(_of_the_bag(target))
+        for name, _ in gone.elements():
+            tally.fail(Failure('', f'what the input says under {name!r} is not there'))
+        for name, *_ in Counter(_attachments(source)) - files if asked else ():
+            tally.fail(Failure('', f'the attachment {name!r} is not there'))
     if asked and files:
         names = ', '.join(sorted(repr(name) for name, *_ in files))
         tally.detail = f'Copied because their owner said so: {names}'
@@ -69,6 +75,22 @@ def _files(target: BagReader) -> Check:
     return tally.check()
 
 
+def _whole(source: BagReader, target: BagReader) -> Check:
+    tally = Tally(
+        'nothing-beyond',
+        1,
+        "In the output's files is nothing but messages, their topics and types, and what is "
+        'attached; and they are whole.',
+        'files',
+    )
+    for loss in target.losses:
+        tally.fail(Failure('', f'of the output: {loss}'))
+    tally.checked = len(target.files)
+    for name, what in target.beyond(source.definitions):
+        tally.fail(Failure('', f'the file {name!r} has {what}'))
+    return tally.check()
+
+
 def _attachments(reader: BagReader) -> Iterator[tuple[str, str, int, int, str]]:
     for item in reader.read_attachments():
         digest = hashlib.sha256(item.data).hexdigest()
@@ -76,10 +98,14 @@ def _attachments(reader: BagReader) -> Iterator[tuple[str, str, int, int, str]]:
 
 
 def _words(reader: BagReader) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    yield from _of_the_bag(reader)
+    for topic in reader.topics:
+        for key, value in topic.words:
+            yield f'{topic.name} {key}', ((key, value),)
+
+
+def _of_the_bag(reader: BagReader) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     for record in reader.metadata_records:
         yield record.name, tuple(record.values)
     for key, value in reader.custom_data.items():
         yield key, ((key, value),)
-    for topic in reader.topics:
-        for key, value in topic.words:
-            yield f'{topic.name} {key}', ((key, value),)

@@ -13,6 +13,9 @@ from anonymizer_node.proof.raw_images import Layer
 LEAST_VALUE_PX = 8
 """Pixels along a side that one value must stand for, where the region has so many."""
 
+MOST_VALUES = 6
+"""Values along the longer side of a region that may survive."""
+
 _LEAST_TILE_PX = LEAST_VALUE_PX - 2
 """Pixels from one change to the next in tiles; chroma of half the columns moves edges by one."""
 
@@ -37,14 +40,14 @@ def detail(patch: NDArray[np.float64], values: int, apart: int = 1) -> tuple[flo
         rows, columns, samples = colour.shape
         for sample in range(samples if min(rows, columns) > values else 0):
             matrix = colour[:, :, sample] if rows <= columns else colour[:, :, sample].T
-            kept = _span(matrix, values)
+            kept = directions(matrix, values)
             rest = matrix - kept @ (kept.T @ matrix)
             left += float((rest**2).sum())
             peak = max(peak, float(np.abs(rest).max()))
     return float(np.sqrt(left / patch.size)), peak
 
 
-def _span(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def directions(matrix: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """So many directions, (rows, count), that explain about as much of a matrix as any do.
 
     Found by turning guesses towards it a few times: much faster than all directions, and what is

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
+from anonymizer_node.proof.files import added_to
 from anonymizer_node.proof.obscured import is_solid_black, why_visible
 from anonymizer_node.proof.pictures import (
     Picture,
@@ -121,7 +122,8 @@ class FrameChecks:
         self._second = Tally(
             'no-second-picture',
             3,
-            'No thumbnail or other second picture is left inside an image file.',
+            'No thumbnail or other second picture is left inside an image file, nor anything that '
+            'its input does not have.',
             'compressed frames',
         )
         self._stripped = 0
@@ -150,6 +152,9 @@ class FrameChecks:
         self._kept.seen(_first_change(where, before, after))
         if hasattr(after, 'format') and not statement.vouched:
             second = second_picture_in(bytes(after.data), bool(statement.regions))
+            if not second and (statement.regions or _replaced(statement)):
+                added = added_to(bytes(before.data), bytes(after.data))
+                second = f'has {added}' if added else ''
             self._second.seen(where.failure(second) if second else None)
         if statement.status == 'untouched' or not (statement.regions or _replaced(statement)):
             changed = '' if identical else _change(before, after)
@@ -157,7 +162,7 @@ class FrameChecks:
             self._stripped += not (identical or changed)
             return 0.0
         if _replaced(statement):
-            self._black.seen(_not_black(where, after))
+            self._black.seen(_not_black(where, before, after))
             return 1.0
         raw = where.failure(f'equals its input, with {len(statement.regions)} regions stated')
         self._raw.seen(raw if identical else None)
@@ -246,12 +251,16 @@ def _stamp(message: Any) -> tuple[int, int]:
     return int(message.header.stamp.sec), int(message.header.stamp.nanosec)
 
 
-def _not_black(where: Where, after: Any) -> Failure | None:
+def _not_black(where: Where, before: Any, after: Any) -> Failure | None:
     try:
-        black = is_solid_black(picture_of(after))
+        picture = picture_of(after)
+        if not is_solid_black(picture):
+            return where.failure('is not black')
+        if any(picture.rest) and picture.rest != picture_of(before).rest:
+            return where.failure('has something beside its rows')
     except FrameError as error:
         return where.failure(str(error))
-    return None if black else where.failure('is not black')
+    return None
 
 
 def is_replaced(after: Any, region: Region) -> bool:

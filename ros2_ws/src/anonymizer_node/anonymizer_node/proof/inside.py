@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from anonymizer_node.core.errors import FrameError
+from anonymizer_node.formats.bags import BagMessage, BagReader
+from anonymizer_node.proof.definitions import IMAGE_FIELDS
 from anonymizer_node.proof.frames import FrameChecks, Look, Statement, Where
 from anonymizer_node.proof.record import FrameRecord, Record
 from anonymizer_node.proof.second import SecondOpinion
 from anonymizer_node.proof.verdict import Tally
 
-_IMAGE_FIELDS = ({'height', 'width', 'encoding', 'step', 'data'}, {'format', 'data'})
 _WORST_FIRST = ('dropped', 'blacked_out', 'anonymized', 'untouched', 'copied')
 
 
@@ -101,6 +103,16 @@ def pictures_in(message: Any, label: str = '') -> Iterator[tuple[str, Any]]:
         yield from pictures_in(getattr(message, name), f'{label}.{name}' if label else name)
 
 
+def unjudged_in(reader: BagReader, message: BagMessage) -> str:
+    """The first image in a message of which nothing is on record, in words, or ''."""
+    try:
+        decoded = reader.decode(message.topic.msgtype, message.data)
+    except FrameError:
+        return 'something that can not be read, and may be a picture'
+    label = next((label for label, _ in pictures_in(decoded)), None)
+    return '' if label is None else f'an image, {label or "itself"}, which may be a picture'
+
+
 def beside_the_pictures(message: Any) -> Any:
     """All that a message holds but the data of its images, to be compared with another's."""
     if isinstance(message, np.ndarray):
@@ -142,7 +154,7 @@ def _fields(message: Any) -> tuple[str, ...]:
 
 
 def _is_image(names: Sequence[str]) -> bool:
-    return any(fields <= set(names) for fields in _IMAGE_FIELDS)
+    return any(fields <= set(names) for fields in IMAGE_FIELDS)
 
 
 def _viewed(image: Any, names: Sequence[str]) -> Any:

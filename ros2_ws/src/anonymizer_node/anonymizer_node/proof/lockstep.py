@@ -11,10 +11,17 @@ from anonymizer_node.proof.topics import Kind
 
 
 class Placed(NamedTuple):
-    """A message with its position among the messages of its topic and type."""
+    """A message with its place in the output.
+
+    Attributes:
+        position: Among the messages of its topic and type.
+        message: As read.
+        number: Among all messages.
+    """
 
     position: int
     message: BagMessage
+    number: int = 0
 
 
 class Lockstep:
@@ -30,6 +37,7 @@ class Lockstep:
         self._output = output
         self._waiting: dict[Kind, deque[Placed]] = defaultdict(deque)
         self._positions: Counter[Kind] = Counter()
+        self._read = 0
         self.strays: list[Placed] = []
 
     def counterpart(self, message: BagMessage) -> Placed | None:
@@ -60,5 +68,6 @@ class Lockstep:
 
     def _put(self, message: BagMessage) -> None:
         kind = message.topic.name, message.topic.msgtype
-        self._waiting[kind].append(Placed(self._positions[kind], message))
+        self._waiting[kind].append(Placed(self._positions[kind], message, self._read))
         self._positions[kind] += 1
+        self._read += 1

@@ -24,14 +24,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
-from anonymizer_node.proof.detail import LEAST_VALUE_PX, cut, detail, is_smooth, is_tiles
+from anonymizer_node.proof.along import is_drawn_of_few
+from anonymizer_node.proof.detail import (
+    LEAST_VALUE_PX,
+    MOST_VALUES,
+    cut,
+    detail,
+    is_smooth,
+    is_tiles,
+)
 from anonymizer_node.proof.pictures import Picture
 from anonymizer_node.proof.raw_images import Layer
+from anonymizer_node.proof.union import (
+    inner,
+    is_cut_off,
+    is_less_than_a_block,
+    why_too_fine,
+    why_unjudged,
+    within_all,
+)
 
 PIXELATE, BLUR = 'pixelate', 'blur'
-
-MOST_VALUES = 6
-"""Values along the longer side of a region that may survive."""
 
 _LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
 """Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
@@ -48,6 +61,15 @@ _EDGE_LEVELS = {'raw': 1.0, 'png': 1.0, 'jpeg': 6.0}
 """How much the outermost row or column of a region may differ from the next, mean levels. What is
 made of values 8 pixels wide hardly changes from the last row but one to the last."""
 
+_MOST_PIECES = {'raw': 8, 'png': 8, 'jpeg': 12}
+"""Straight pieces along the longer side of what is drawn from `MOST_VALUES`: one for each tile, or
+one between each two values and one at each end. A JPEG encoded anew has more, beside its edges."""
+
+BEYOND = 'reaches beyond the picture'
+
+_MOST_COLOUR_PIECES = 18
+"""In a JPEG's colours, where the edge of a tile is a slope, and what is beyond white is cut off."""
+
 
 def why_visible(
     before: Picture, after: Picture, regions: Sequence[Region], method: str = ''
@@ -60,11 +82,52 @@ def why_visible(
         regions: Stated for it.
         method: `blackout` asks for black; anything else for black or few values.
     """
+    corners = np.array(regions, np.int64).reshape(-1, 4)
     for region in regions:
-        reason = why_region_visible(before, after, region, regions, method)
+        if not is_inside(region, after):
+            return _about(region, BEYOND)
+    reason = _why_too_small(after, regions, method) if regions else ''
+    if reason:
+        return f'its regions {reason}'
+    for region in regions:
+        near = (corners[:, :2] < region[2:]).all(axis=1) & (corners[:, 2:] > region[:2]).all(axis=1)
+        others = [regions[int(index)] for index in np.flatnonzero(near)]
+        reason = why_region_visible(before, after, region, others, method)
         if reason:
-            x0, y0, x1, y1 = region
-            return f'region x {x0} to {x1}, y {y0} to {y1} {reason}'
+            return _about(region, reason)
+    reason = _why_together_visible(after, regions, method) if regions else ''
+    return f'its regions {reason}' if reason else ''
+
+
+def is_inside(region: Region, picture: Picture) -> bool:
+    """Whether a region has pixels, and all of them in a picture."""
+    x0, y0, x1, y1 = region
+    return 0 <= x0 < x1 <= picture.width and 0 <= y0 < y1 <= picture.height
+
+
+def _about(region: Region, reason: str) -> str:
+    x0, y0, x1, y1 = region
+    return f'region x {x0} to {x1}, y {y0} to {y1} {reason}'
+
+
+def _why_too_small(after: Picture, regions: Sequence[Region], method: str) -> str:
+    """Why regions are smaller or more than any that hide people, or ''."""
+    if after.kind == 'jpeg':
+        small = any(is_less_than_a_block(region, after.layers[0]) for region in regions)
+        return 'are smaller than blocks, in which alone a JPEG can be hidden' if small else ''
+    if method == 'blackout' or after.depth:
+        return ''
+    black = all(_is_black(region, layer, 0) for region in regions for layer in after.layers)
+    return '' if black else why_too_fine(regions, after.width, after.height)
+
+
+def _why_together_visible(after: Picture, regions: Sequence[Region], method: str) -> str:
+    """Why regions of which each is obscured by itself aren't together, or ''."""
+    if method != 'blackout' and not after.depth:
+        return why_unjudged(regions, after.layers, _PEAK_LEVELS[after.kind])
+    for layer in after.layers:
+        if (within_all(regions, layer) & ~_dark(layer, _BLACK[after.kind])).any():
+            return 'have something between them that is not black'
     return ''
 
 
@@ -72,13 +135,18 @@ def why_region_visible(
     before: Picture, after: Picture, region: Region, regions: Sequence[Region], method: str = ''
 ) -> str:
     """Why one region can't be called obscured, or ''. Args as for `why_visible`."""
-    x0, y0, x1, y1 = region
-    if not (0 <= x0 < x1 <= after.width and 0 <= y0 < y1 <= after.height):
-        return 'reaches beyond the picture'
+    if not is_inside(region, after):
+        return BEYOND
+    if after.kind == 'jpeg' and is_less_than_a_block(region, after.layers[0]):
+        return 'is smaller than a block, in which alone a JPEG can be hidden'
     levels, edge_levels = _LEVELS[after.kind], _EDGE_LEVELS[after.kind]
     for old, new in zip(before.layers, after.layers, strict=True):
-        within = _without_seam(region, new)
-        if within is None or _is_black(within, new, _BLACK[after.kind]):
+        within = inner(region, new)
+        if within is None:
+            if not is_cut_off(region, new):
+                return 'is too small to be judged'
+            continue
+        if _is_black(within, new, _BLACK[after.kind]):
             continue
         if method == 'blackout' or after.depth:
             return 'is not black'
@@ -88,10 +156,15 @@ def why_region_visible(
                 return f'still shows detail of {left:.1f} levels'
             if peak > _PEAK_LEVELS[after.kind]:
                 return f'has a pixel that stands out by {peak:.0f} levels'
+            if not _is_drawn_of_few(after, new, part, values):
+                return f'shows more than {MOST_VALUES} values along it'
+            exact = method in (PIXELATE, BLUR) and after.kind != 'jpeg'
+            if exact and alone and _changes_where_narrow(new, part, region):
+                return 'shows more than one value where there is room for one'
             edges = within if alone else None
-            if method == PIXELATE and after.kind != 'jpeg' and not is_tiles(new, part, edges):
+            if exact and method == PIXELATE and not is_tiles(new, part, edges):
                 return 'is not made of tiles'
-            if method == BLUR and after.kind != 'jpeg' and not is_smooth(new, part):
+            if exact and method == BLUR and not is_smooth(new, part):
                 return 'is not smooth'
             side = ''
             if alone and new is after.layers[0]:
@@ -134,8 +207,8 @@ class _Drawn(NamedTuple):
 def _drawn(regions: Sequence[Region], picture: Picture, layer: Layer) -> list[_Drawn]:
     drawn = []
     for region in regions:
-        whole = _without_seam(region, picture.layers[0])
-        seen = _without_seam(region, layer)
+        whole = inner(region, picture.layers[0])
+        seen = inner(region, layer)
         if whole is not None and seen is not None:
             drawn.append(_Drawn(seen, _values(whole)))
     return drawn
@@ -147,19 +220,27 @@ def _values(region: Region) -> int:
     return max(1, int(min(region.width, region.height) / cell + 1e-9))
 
 
-def _without_seam(region: Region, layer: Layer) -> Region | None:
-    """The part of a region that decoding doesn't mix with what lies around it.
+def _is_drawn_of_few(picture: Picture, layer: Layer, part: Region, values: int) -> bool:
+    """Whether a piece shows few values along its longer side, too."""
+    colours = layer is not picture.layers[0]
+    jpeg = picture.kind == 'jpeg'
+    most = _MOST_COLOUR_PIECES if jpeg and colours else _MOST_PIECES[picture.kind]
+    every = 2 if colours and not jpeg else 1
+    levels = _LEVELS[picture.kind]
+    return is_drawn_of_few(cut(layer, part), values, most, levels, layer.apart, every)
 
-    A region that ends with the picture has no seam there; unless the picture ends one pixel into
-    a block, which may be the seam.
-    """
-    rows, columns = layer.pixels.shape[:2]
-    across, down = layer.seam
-    x0 = region.x0 + (across if region.x0 > 0 else 0)
-    y0 = region.y0 + (down if region.y0 > 0 else 0)
-    x1 = region.x1 - (across if region.x1 < columns or columns % 8 == 1 else 0)
-    y1 = region.y1 - (down if region.y1 < rows or rows % 8 == 1 else 0)
-    return Region(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+def _changes_where_narrow(layer: Layer, part: Region, region: Region) -> bool:
+    """Whether a piece changes along a side on which its region has room for one value."""
+    patch, by = cut(layer, part), layer.apart
+    return any(
+        # Interpolating equal values may round them to neighbours.
+        size < 2 * LEAST_VALUE_PX and bool((np.abs(one - other) > 1).any())
+        for size, one, other in (
+            (region.height, patch[by:], patch[:-by]),
+            (region.width, patch[:, by:], patch[:, :-by]),
+        )
+    )
 
 
 def _is_black(region: Region, layer: Layer, brightest: int) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,19 @@ from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.proof.detections import DEFINITIONS, DETECTIONS, stated
 
+COPIED = 'copied'
 REPORT_NAME = 'anonymization.json'
 REGIONS_NAME = 'regions.jsonl'
 MARKER = 'visualization_msgs/msg/ImageMarker'
+_CODED = re.compile(r'[A-Za-z0-9+/_-]{300}')
+"""Characters in one run that are no word: SHA-256 are 64 long, the names of files up to 255."""
+
+_KEYS = frozenset(
+    {
+        *('topic', 'type', 'index', 'time_ns', 'stamp_ns', 'status', 'regions', 'people'),
+        *('least_score', 'cause', 'note', 'image', 'removed'),
+    }
+)
 POINTS_PER_REGION = 8
 """A marker draws four edges of two points each."""
 
@@ -35,7 +46,7 @@ class FrameRecord(NamedTuple):
         topic: Name.
         time_ns: When it was recorded, nanoseconds.
         stamp_ns: Time of its header; None if it could not be read.
-        status: As in `core.datatypes.STATUSES`.
+        status: As in `core.datatypes.STATUSES`, or `COPIED`.
         regions: What was obscured.
         cause: Why it was dropped or blacked out.
         note: How it was done, if there is something to know; None if the record doesn't say.
@@ -44,6 +55,7 @@ class FrameRecord(NamedTuple):
         image: Which of the images in the message; None if the message is one.
         people: How many people were found in it; None if the record doesn't say.
         score: Of the one who was found least surely, 0..1; None likewise.
+        removed: What was taken out of it that no detector sees, in words.
     """
 
     topic: str
@@ -58,6 +70,7 @@ class FrameRecord(NamedTuple):
     image: str | None = None
     people: int | None = None
     score: float | None = None
+    removed: str = ''
 
 
 @dataclass
@@ -81,6 +94,23 @@ class Record:
         """How regions were obscured, or ''."""
         settings = self.summary.get('settings')
         return str(settings.get('method', '')) if isinstance(settings, dict) else ''
+
+    @property
+    def least_sightings(self) -> int:
+        """How often somebody had to be seen to be obscured."""
+        settings = self.summary.get('settings')
+        least = settings.get('least_sightings', 1) if isinstance(settings, dict) else 1
+        return least if isinstance(least, int) else 1
+
+    def asked_for(self, topic: str) -> str:
+        """What the settings on record ask for a topic, such as `copy`; or ''."""
+        settings = self.summary.get('settings')
+        entries = settings.get('topic_actions') if isinstance(settings, dict) else None
+        asked = ''
+        for entry in entries if isinstance(entries, list) else ():
+            name, _, action = str(entry).partition('=')
+            asked = action if name == topic else asked
+        return asked
 
     def frames_of(self, topic: str, msgtype: str) -> list[FrameRecord]:
         """Statements about the messages of one type on a topic, in the order of the bag."""
@@ -113,9 +143,12 @@ class Record:
 def read_record(target: Path) -> Record:
     """The record in an output directory. What is absent or damaged is named in `problems`."""
     record = Record()
+    coded: set[str] = set()
     folder = target if target.is_dir() else target.parent
     try:
-        summary = json.loads((folder / REPORT_NAME).read_text(encoding='utf-8'))
+        text = (folder / REPORT_NAME).read_text(encoding='utf-8')
+        coded.update([REPORT_NAME] if _CODED.search(text) else [])
+        summary = json.loads(text)
         if not isinstance(summary, dict):
             raise ValueError('it is no object')
         record.summary = summary
@@ -126,10 +159,13 @@ def read_record(target: Path) -> Record:
         with (folder / REGIONS_NAME).open('rb') as lines:
             for number, line in enumerate(lines, 1):
                 digest.update(line)
+                coded.update([REGIONS_NAME] if _CODED.search(line.decode('utf-8')) else [])
                 _add(record, number, line.decode('utf-8'))
         record.regions_sha256 = digest.hexdigest()
     except (OSError, UnicodeDecodeError) as error:
         record.problems.append(f'{REGIONS_NAME} can not be read: {error}')
+    for name in sorted(coded):
+        record.problems.append(f'{name} has characters that are no words but may be a picture')
     return record
 
 
@@ -214,6 +250,9 @@ def _add(record: Record, number: int, line: str) -> None:
     try:
         entry = json.loads(line)
         stamp = entry['stamp_ns']
+        if not _KEYS.issuperset(entry):
+            more = ', '.join(sorted(entry.keys() - _KEYS))
+            record.problems.append(f'{REGIONS_NAME}, line {number}, says more: {more[:80]}')
         frame = FrameRecord(
             str(entry['topic']),
             int(entry['time_ns']),
@@ -227,12 +266,12 @@ def _add(record: Record, number: int, line: str) -> None:
             None if entry.get('image') is None else str(entry['image']),
             None if entry.get('people') is None else int(entry['people']),
             None if entry.get('least_score') is None else float(entry['least_score']),
+            str(entry.get('removed') or ''),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         record.problems.append(f'{REGIONS_NAME}, line {number}, can not be read: {error!r}')
         return
-    # An image inside a message that its owner wants copied, where it can't be read.
-    copied = frame.image is not None and frame.status == 'copied'
-    if frame.status not in STATUSES and not copied:
+    # Copied is an image whose owner wants it so, where it can't be read.
+    if frame.status not in (*STATUSES, COPIED):
         record.problems.append(f'{REGIONS_NAME}, line {number}: status {frame.status!r} is unknown')
     record.frames.setdefault(frame.topic, []).append(frame)

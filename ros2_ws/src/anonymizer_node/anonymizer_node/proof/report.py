@@ -136,7 +136,10 @@ def headline(sections: Sequence[Section]) -> str:
     checks = [check for section in sections for check in section.all_checks]
     failed = sum(not check.passed for check in checks)
     if not failed:
-        return 'All four laws hold.'
+        vouched = '; '.join(filter(None, (section.verdict.vouched for section in sections)))
+        return 'All four laws hold.' + (
+            f' Not anonymised, as their owner asked: {vouched}.' if vouched else ''
+        )
     if failed == 1:
         return f'Not proven: one of {len(checks)} checks could not be shown.'
     return f'Not proven: {failed} of {len(checks)} checks could not be shown.'

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
+from anonymizer_node.proof.definitions import defined_twice, types_in
 from anonymizer_node.proof.pixels import pixels_in
 from anonymizer_node.proof.verdict import Failure
 
@@ -116,61 +116,6 @@ def may_show_pictures(msgtype: str) -> bool:
     """Whether a message type has a name like those that carry pictures."""
     short = msgtype.rsplit('/', 1)[-1]
     return bool(_SHOWS_PICTURES.search(short)) and not _SHOWS_NONE.search(short)
-
-
-def types_in(reader: BagReader, msgtype: str) -> frozenset[str]:
-    """A message type and all types that its definitions name, as `package/Name`."""
-    texts = _sections(reader.definitions)
-    found: set[str] = set()
-    waiting = [_short(msgtype)]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        package = name.split('/')[0]
-        for lines in texts.get(name, ()):
-            for line in lines:
-                kind = re.sub(r'\[.*', '', line.split(' ')[0])
-                waiting.append(kind if '/' in kind else f'{package}/{kind}')
-                if kind == 'Header':
-                    waiting.append('std_msgs/Header')
-    return frozenset(found)
-
-
-def defined_twice(definitions: tuple[tuple[str, str], ...], types: frozenset[str]) -> str:
-    """The first of some types that definitions give different fields, or ''."""
-    texts = _sections(definitions)
-    return next((name for name in sorted(types) if len(texts.get(name, ())) > 1), '')
-
-
-@functools.lru_cache(maxsize=8)
-def _sections(definitions: tuple[tuple[str, str], ...]) -> dict[str, list[tuple[str, ...]]]:
-    """The fields of each type that the .msg texts define, one entry for each way to."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for msgtype, definition in definitions:
-        if 'module ' in definition or not definition.strip():
-            continue
-        pieces = re.split(r'^=+\nMSG: *(\S+)\s*?\n', definition, flags=re.MULTILINE)
-        for name, text in zip([msgtype, *pieces[1::2]], pieces[::2], strict=True):
-            plain = [re.sub(r'#.*', '', line) for line in text.splitlines()]
-            # Not constants; defaults have no '='.
-            words = [line.split() for line in plain if not re.search(r'(?<!<)=', line)]
-            fields = tuple(f'{item[0]} {item[1]}' for item in words if len(item) > 1)
-            known = found.setdefault(_short(name), [])
-            # Of a field's type not the package, which may be left out.
-            if not any(list(map(_bare, fields)) == list(map(_bare, other)) for other in known):
-                known.append(fields)
-    return found
-
-
-def _short(msgtype: str) -> str:
-    return msgtype.replace('/msg/', '/')
-
-
-def _bare(field: str) -> str:
-    kind, name = field.split(' ')
-    return f'{kind.split("/")[-1]} {name}'
 
 
 def picture_file_in(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -145,6 +145,7 @@ class TopicFigures:
         regions: Regions obscured in all frames.
         causes: Why frames were dropped or blacked out.
         reason: Why the topic was left out or copied, if the record says.
+        vouched: Messages that were copied because their owner said so, and are not anonymised.
         moments: Every image message in the order of the source.
     """
 
@@ -158,6 +159,7 @@ class TopicFigures:
     regions: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     reason: str = ''
+    vouched: int = 0
     moments: list[Moment] = field(default_factory=list, repr=False)
 
     def add(self, moment: Moment) -> None:
@@ -200,6 +202,11 @@ class Verdict:
         """Whether every law could be shown to hold."""
         return all(check.passed for check in self.checks)
 
+    @property
+    def vouched(self) -> str:
+        """The topics of which something is not anonymised, on their owner's word; '' if none."""
+        return vouched_for(self.topics.values())
+
     def check(self, name: str) -> Check:
         """The check of a name.
 
@@ -226,6 +233,15 @@ class Verdict:
             'second_detector': dict(self.second),
             'topics': {name: topic.as_dict() for name, topic in self.topics.items()},
         }
+
+
+def vouched_for(topics: Iterable[TopicFigures]) -> str:
+    """In words, of which topics something was copied because their owner said so; '' if none."""
+    return ', '.join(
+        f'{topic.name} ({topic.vouched:,} of {topic.count_in:,} messages)'
+        for topic in topics
+        if topic.vouched
+    )
 
 
 class Tally:

@@ -13,7 +13,14 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from anonymizer_node.core.errors import FrameError, InputError
-from anonymizer_node.formats.rosbag import channels, found, metadata, zipped
+from anonymizer_node.formats.rosbag import (
+    beyond,
+    beyond_mcap,
+    channels,
+    found,
+    metadata,
+    zipped,
+)
 from anonymizer_node.formats.rosbag.definitions import leaves_of, own_types, places_of, typestore_of
 from anonymizer_node.formats.rosbag.model import (
     Attachment,
@@ -192,6 +199,32 @@ class BagReader:
         """The files in its MCAP files."""
         for number in range(len(self._files.paths)):
             yield from self._files.part(number).read_attachments()
+
+    def beyond(self, definitions: Collection[tuple[str, str]] = ()) -> Iterator[tuple[str, str]]:
+        """What its files hold besides what is read from them: name of a file, and what, in words.
+
+        Reads all of it.
+
+        Args:
+            definitions: Types and texts that it may hold besides those of its topics.
+        """
+        texts = {(topic.msgtype, topic.definition) for topic in self.topics} | set(definitions)
+        text_file = self.path / metadata.FILE_NAME
+        if text_file.is_file():
+            said = beyond.beyond_metadata(text_file.read_text(encoding='utf-8'), self.topics)
+            if said:
+                yield text_file.name, said
+        for number, path in enumerate(self._files.paths):
+            part = self._files.part(number)
+            said = beyond.beyond_zstd(path) if path.suffix == found.ZIPPED else ''
+            database = isinstance(part, SqliteFile)
+            look = beyond.beyond_database if database else beyond_mcap.beyond_mcap
+            said = said or look(part.path, self.topics, texts)
+            if self.compression == 'message':
+                packed = (beyond.beyond_message(stored.data) for stored in part.messages())
+                said = said or next(filter(None, packed), '')
+            if said:
+                yield path.name, said
 
     def decode(self, msgtype: str, data: bytes | bytearray | memoryview) -> Any:
         """A message from CDR. Arrays in it are views of `data`, writable if that is.
