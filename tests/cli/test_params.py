@@ -3,7 +3,8 @@ import yaml
 
 from anonymizer_node.cli.main import main
 from anonymizer_node.cli.params import allowed, as_yaml, shown
-from anonymizer_node.core.config import Option, Settings, options
+from anonymizer_node.core.config import Settings, options
+from anonymizer_node.core.option import Option
 
 
 def test_the_table_has_every_setting_with_default_and_bounds(capsys, monkeypatch):

@@ -3,9 +3,10 @@ import dataclasses
 import pytest
 import yaml
 
-from anonymizer_node.core.config import TOPIC_ACTIONS, Settings, options
+from anonymizer_node.core.config import Settings, options
 from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.core.redaction import REDACTORS
+from anonymizer_node.core.topic_entries import TOPIC_ACTIONS
 
 NUMBERS = {
     name: (default, option)

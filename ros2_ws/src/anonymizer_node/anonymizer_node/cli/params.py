@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anonymizer_node.core.config import Option, options
+from anonymizer_node.core.config import options
+from anonymizer_node.core.option import Option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

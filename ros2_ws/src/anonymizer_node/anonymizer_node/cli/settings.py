@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from anonymizer_node.core.config import Option, Settings, options
+from anonymizer_node.core.config import Settings, options
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.option import Option
 
 NODE_ONLY = frozenset({'autostart', 'qos_overrides', 'use_sim_time'})
 """Parameters of the node that are no settings; in its parameter file they are passed over."""

@@ -9,54 +9,20 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.option import Option, coerced, from_text, setting
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.core.terms import OPTIONS as TERM_OPTIONS
 from anonymizer_node.core.terms import REGIONS, WHOLE, Terms, parse_entry, region_of
+from anonymizer_node.core.topic_entries import TOPIC_ACTIONS, actions_of, twins_of
 
 PROVIDERS = ('tensorrt', 'cuda', 'cpu')
 ON_FAILURE = ('drop', 'blackout')
-TOPIC_ACTIONS = ('anonymize', 'copy', 'drop')
 THOROUGHNESS = ('fast', 'balanced', 'thorough')
 _ABSOLUTE_NAME = re.compile(r'(/[A-Za-z_][A-Za-z0-9_]*)+')
-_YAML_HINT = '(in YAML a bare y, n, on or off is a boolean: quote it)'
-
-
-@dataclass(frozen=True)
-class Option:
-    """What is known of a setting beyond its name and default.
-
-    Attributes:
-        help: One sentence.
-        unit: Of the value, or empty.
-        low: Least value allowed, inclusive.
-        high: Largest value allowed, inclusive.
-        choices: The values allowed, for strings and lists of strings.
-        multiple_of: The value must be a multiple of this.
-        live: Whether a running node accepts a change.
-        scope: Where the setting has an effect: `all`, `node` or `bag`.
-        live_default: Default of the node, where it has less time than a job over a recording.
-    """
-
-    help: str
-    unit: str = ''
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    multiple_of: int | None = None
-    live: bool = False
-    scope: str = 'all'
-    live_default: Any = None
-
-
-def _setting(default: Any, help: str, **about: Any) -> Any:
-    metadata = {'option': Option(help, **about)}
-    if isinstance(default, tuple):
-        return field(default_factory=lambda: default, metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -67,38 +33,38 @@ class Settings:
         ConfigError: If a value has the wrong type or is out of bounds, or two contradict.
     """
 
-    input_topics: tuple[str, ...] = _setting(
+    input_topics: tuple[str, ...] = setting(
         (),
         'Image topics to anonymise: names, or patterns with * for any characters within a part of '
         'a name and ** for any number of parts, such as "/*/image_raw" or "/robot/**". Patterns '
         'take image topics only, cameras that appear later too, and no output; a bag with none '
         'named: every image topic in it.',
     )
-    output_prefix: str = _setting(
+    output_prefix: str = setting(
         '/anonymized', 'Put before the name of an input topic to name its output.', scope='node'
     )
-    model: tuple[str, ...] = _setting(
+    model: tuple[str, ...] = setting(
         ('person_nanodet_int8',),
         'Detectors: names from models.yaml or paths to ONNX files. What any of them finds is '
         'obscured. Behind each may stand classes, score_threshold, padding, family and input_size '
         'of its own, such as "face.onnx classes=face padding=0.2".',
     )
-    family: str = _setting(
+    family: str = setting(
         '',
         'How the outputs of a model of your own are read, such as yolov8; empty: as the model '
         'says, or guessed from its graph.',
     )
-    providers: tuple[str, ...] = _setting(
+    providers: tuple[str, ...] = setting(
         PROVIDERS,
         'What may run the detector, in order of preference; what is absent is passed over.',
         choices=PROVIDERS,
     )
-    threads: int = _setting(2, 'Threads of the detector on a CPU.', low=1, high=256)
-    engine_cache: str = _setting(
+    threads: int = setting(2, 'Threads of the detector on a CPU.', low=1, high=256)
+    engine_cache: str = setting(
         '',
         'Folder that keeps the engines TensorRT builds; empty: in the cache folder of the user.',
     )
-    input_size: int = _setting(
+    input_size: int = setting(
         512,
         "Longer side of the detector's input; more finds smaller people and costs time.",
         unit='px',
@@ -108,14 +74,14 @@ class Settings:
         # What two slow x86 cores without VNNI can do thirty times a second.
         live_default=416,
     )
-    thoroughness: str = _setting(
+    thoroughness: str = setting(
         'balanced',
         'How hard to look: fast looks once; balanced twice, smaller for who is near and larger for '
         'who is far; thorough four times larger for who is far, in overlapping tiles too.',
         choices=THOROUGHNESS,
         live_default='fast',
     )
-    detect_every: int = _setting(
+    detect_every: int = setting(
         1,
         'Detect on every n-th frame of a camera and carry the regions on, widened, in between; who '
         'comes into view in between is visible until the next, at most 0.2 s later.',
@@ -126,43 +92,43 @@ class Settings:
     )
     # With the padding: where `tests/bench/coverage_bench.py` finds nobody lost. The usual 0.25
     # loses people.
-    score_threshold: float = _setting(
+    score_threshold: float = setting(
         0.15,
         'Detections below this are ignored; lower hides more, and more that is nobody.',
         low=0.01,
         high=0.9,
         live=True,
     )
-    classes: tuple[str, ...] = _setting(
+    classes: tuple[str, ...] = setting(
         ('person',),
         'Which classes are obscured. Of several models each must have one of them, or say its own.',
         live=True,
     )
-    region: tuple[str, ...] = _setting(
+    region: tuple[str, ...] = setting(
         (WHOLE,),
         f'How much of them: {" or ".join(REGIONS)} for all, or CLASS=REGION for one class. A head '
         "is the top of a person's box, and what a detector's class face or head sees there. People "
         'are recognised by their bodies too.',
         live=True,
     )
-    padding: float = _setting(
+    padding: float = setting(
         0.05,
         'Growth of each box, on every side, as a share of its width and height.',
         low=0.0,
         high=1.0,
         live=True,
     )
-    method: str = _setting(
+    method: str = setting(
         'blackout', 'How regions are obscured.', choices=tuple(REDACTORS), live=True
     )
-    strength: float = _setting(
+    strength: float = setting(
         0.5,
         'How coarse pixelate and blur are; 0 is safe already. Blackout is always complete.',
         low=0.0,
         high=1.0,
         live=True,
     )
-    hold_seconds: float = _setting(
+    hold_seconds: float = setting(
         0.5,
         'How long a region stays after its person was last detected; in a recording also for how '
         'long before the first time.',
@@ -171,7 +137,7 @@ class Settings:
         high=10.0,
         live=True,
     )
-    least_sightings: int = _setting(
+    least_sightings: int = setting(
         1,
         'In a recording, who is detected in fewer frames than this, gaps of hold_seconds between '
         'them allowed, is taken for nobody; more than 1 uncovers people who are seen that rarely.',
@@ -179,7 +145,7 @@ class Settings:
         high=10,
         scope='bag',
     )
-    max_rate_hz: float = _setting(
+    max_rate_hz: float = setting(
         0.0,
         'Most frames published per camera; what comes faster is dropped and counted. 0: all.',
         unit='Hz',
@@ -188,26 +154,26 @@ class Settings:
         live=True,
         scope='node',
     )
-    detection_cache: str = _setting(
+    detection_cache: str = setting(
         '',
         'Folder that keeps what was detected in a recording, for a run with another method, '
         'strength, padding, hold or pruning; empty: in the cache folder of the user.',
         scope='bag',
     )
-    on_failure: str = _setting(
+    on_failure: str = setting(
         'drop',
         'A frame that failed is dropped, or replaced by a black one of its size and encoding.',
         choices=ON_FAILURE,
         live=True,
     )
-    topic_actions: tuple[str, ...] = _setting(
+    topic_actions: tuple[str, ...] = setting(
         (),
         'What to do with a topic in place of the default, as TOPIC=ACTION with the action '
         f'{", ".join(TOPIC_ACTIONS)}. "copy" passes on what can not be read (depth, video, '
         'coloured point clouds) as it is: only its owner can say that it shows nobody. Images '
         'that can be read are anonymised all the same.',
     )
-    follow: tuple[str, ...] = _setting(
+    follow: tuple[str, ...] = setting(
         (),
         'Topics that are not judged but obscured where their colour twin is at the same time, as '
         'TOPIC=COLOUR_TOPIC: depth, infrared. Regions are scaled by the ratio of the sizes, so '
@@ -216,7 +182,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = _coerced(item, getattr(self, item.name))
+            value = coerced(item, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
         if not _ABSOLUTE_NAME.fullmatch(self.output_prefix.rstrip('/')):
             raise ConfigError(
@@ -248,7 +214,7 @@ class Settings:
         known = {item.name: item for item in fields(self)}
         for name, text in given.items():
             try:
-                values[name] = _coerced(known[name], _from_text(values[name], text))
+                values[name] = coerced(known[name], from_text(values[name], text))
             except ConfigError as error:
                 raise ConfigError(f'model {entry!r}: {error}') from error
             except ValueError as error:
@@ -272,17 +238,7 @@ class Settings:
         Raises:
             ConfigError: If an entry isn't TOPIC=ACTION, or a topic has two.
         """
-        actions: dict[str, str] = {}
-        for entry in self.topic_actions:
-            topic, _, action = entry.partition('=')
-            if not topic.startswith('/') or action not in TOPIC_ACTIONS:
-                raise ConfigError(
-                    f'topic_actions entry {entry!r} is not TOPIC=ACTION with an absolute topic '
-                    f'and one of {", ".join(TOPIC_ACTIONS)}.'
-                )
-            if actions.setdefault(topic, action) != action:
-                raise ConfigError(f'topic_actions names {topic!r} twice.')
-        return actions
+        return actions_of(self.topic_actions)
 
     def twins(self) -> dict[str, str]:
         """`follow` as topic -> the topic that it follows.
@@ -291,30 +247,7 @@ class Settings:
             ConfigError: If an entry isn't TOPIC=COLOUR_TOPIC, a topic has two, one that is followed
                 follows itself, or topic_actions has one of the two left out.
         """
-        twins: dict[str, str] = {}
-        for entry in self.follow:
-            topic, _, colour = entry.partition('=')
-            if not (topic.startswith('/') and colour.startswith('/')):
-                raise ConfigError(
-                    f'follow entry {entry!r} is not TOPIC=COLOUR_TOPIC with two absolute topics.'
-                )
-            if twins.setdefault(topic, colour) != colour:
-                raise ConfigError(f'follow names {topic!r} twice.')
-        actions = self.actions()
-        for topic, colour in twins.items():
-            if colour in twins:
-                raise ConfigError(
-                    f'follow has {topic!r} follow {colour!r}, which is not judged but follows '
-                    f'{twins[colour]!r}; let both follow the same.'
-                )
-            for name in (topic, colour):
-                action = actions.get(name, 'anonymize')
-                if action != 'anonymize':
-                    raise ConfigError(
-                        f'follow names {name!r}, for which topic_actions has {action!r}; take it '
-                        'out of one of the two.'
-                    )
-        return twins
+        return twins_of(self.follow, self.actions())
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
@@ -364,59 +297,3 @@ def options(live: bool = False) -> dict[str, tuple[Any, Option]]:
             default = option.live_default
         told[item.name] = (default, option)
     return told
-
-
-def _from_text(like: Any, text: str) -> Any:
-    """A value written as text, of the type that another one has."""
-    if isinstance(like, tuple):
-        return tuple(part.strip() for part in text.split(','))
-    return type(like)(text)
-
-
-def _coerced(item: dataclasses.Field[Any], value: Any) -> Any:
-    default = item.default if item.default is not dataclasses.MISSING else ()
-    option: Option = item.metadata['option']
-    if isinstance(default, tuple):
-        return _strings(item.name, value, option)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(default):
-        hint = f' {_YAML_HINT}' if isinstance(value, bool) else ''
-        raise ConfigError(
-            f'{item.name} is {value!r}, a {type(value).__name__}; '
-            f'it takes a {type(default).__name__} such as {default!r}{hint}.'
-        )
-    if isinstance(value, str):
-        _check_choice(item.name, value, option)
-    else:
-        _check_bounds(item.name, value, option)
-    return value
-
-
-def _strings(name: str, value: Any, option: Option) -> tuple[str, ...]:
-    if isinstance(value, str) and value:
-        value = (value,)  # A list of one is usually written without brackets.
-    if not isinstance(value, (list, tuple)):
-        raise ConfigError(f'{name} is {value!r}; it takes a list of strings.')
-    for entry in value:
-        if not isinstance(entry, str) or not entry:
-            raise ConfigError(f'{name} holds {entry!r}; it takes strings {_YAML_HINT}.')
-        _check_choice(name, entry, option)
-    if len(set(value)) != len(value):
-        raise ConfigError(f'{name} {list(value)} names something twice.')
-    return tuple(value)
-
-
-def _check_choice(name: str, value: str, option: Option) -> None:
-    if option.choices and value not in option.choices:
-        raise ConfigError(f'{name} {value!r} is unknown; choose from {", ".join(option.choices)}.')
-
-
-def _check_bounds(name: str, value: float, option: Option) -> None:
-    unit = f' {option.unit}' if option.unit else ''
-    low = option.low if option.low is not None else -float('inf')
-    high = option.high if option.high is not None else float('inf')
-    if not low <= value <= high:
-        raise ConfigError(f'{name} {value!r} is out of bounds; it takes {low} to {high}{unit}.')
-    if option.multiple_of and value % option.multiple_of:
-        raise ConfigError(f'{name} {value!r} is not a multiple of {option.multiple_of}{unit}.')

@@ -19,8 +19,9 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from anonymizer_node.core.config import Option, Settings, options
+from anonymizer_node.core.config import Settings, options
 from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.option import Option
 from anonymizer_node.ros.qos_overrides import OVERRIDES
 
 
