@@ -103,10 +103,7 @@ class Pipeline:
             detections, boxes = self._judged(frame, asked)
             regions = to_regions(boxes, frame.width, frame.height)
             step = 'redaction'
-            if not regions:
-                return _untouched(codec.stripped(message), frame.width, frame.height, detections)
-            done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return _anonymized(done, frame, detections)
+            return _obscured(message, codec, frame, regions, settings, detections)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -195,8 +192,7 @@ class Pipeline:
                     f'{width}x{height}, or of another time.'
                 )
             step = 'redaction'
-            done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return _anonymized(done, frame, detections)
+            return _obscured(message, codec, frame, regions, settings, detections)
         except Exception as error:  # The edge: whatever it was, the frame must not get out.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -216,10 +212,7 @@ class Pipeline:
             step = CAUSE
             regions = twin.regions_of(frame)
             step = 'redaction'
-            if not regions:
-                return _untouched(codec.stripped(message), frame.width, frame.height)
-            done = codec.redact(message, frame, regions, settings.method, settings.strength)
-            return _anonymized(done, frame)
+            return _obscured(message, codec, frame, regions, settings)
         except Exception as error:  # The edge, as above.
             return _failed(message, codec, settings, *_why(error, step))
 
@@ -277,6 +270,30 @@ class _Source:
         self._detected_ns = frame.stamp_ns
 
 
+def _obscured(
+    message: Any,
+    codec: Codec,
+    frame: Frame,
+    regions: Sequence[Region],
+    settings: Settings,
+    detections: Detections | None = None,
+) -> Outcome:
+    """A message without what is in the regions of its picture; there may be none."""
+    if not regions:
+        return _untouched(codec.stripped(message), frame.width, frame.height, detections)
+    done = codec.redact(message, frame, regions, settings.method, settings.strength)
+    return Outcome(
+        'anonymized',
+        done.message,
+        done.regions,
+        detections,
+        note=done.note,
+        removed=done.removed,
+        width=frame.width,
+        height=frame.height,
+    )
+
+
 def _untouched(
     done: Redacted, width: int, height: int, detections: Detections | None = None
 ) -> Outcome:
@@ -288,19 +305,6 @@ def _untouched(
         removed=done.removed,
         width=width,
         height=height,
-    )
-
-
-def _anonymized(done: Redacted, frame: Frame, detections: Detections | None = None) -> Outcome:
-    return Outcome(
-        'anonymized',
-        done.message,
-        done.regions,
-        detections,
-        note=done.note,
-        removed=done.removed,
-        width=frame.width,
-        height=frame.height,
     )
 
 
