@@ -113,6 +113,10 @@ class Preprocessing:
     fill: int = 0
 
 
+YOLO_PREPROCESSING = Preprocessing(RGB, scale=1 / 255, fill=114)
+"""Of YOLOv5 and those that came of it: RGB from 0 to 1, in the middle of grey."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One way of exporting a detector.

@@ -23,12 +23,11 @@ from anonymizer_node.detectors.answers import (
     only_output,
 )
 from anonymizer_node.detectors.family import (
-    RGB,
+    YOLO_PREPROCESSING,
     Decoded,
     Family,
     Fit,
     Misfit,
-    Preprocessing,
     Probe,
     Size,
 )
@@ -64,7 +63,7 @@ def _decode(
 YOLO_END2END = Family(
     'YOLOv10, YOLO26, and YOLO exported with NMS',
     'https://github.com/THU-MIG/yolov10',
-    Preprocessing(RGB, scale=1 / 255, fill=114),
+    YOLO_PREPROCESSING,
     _fit,
     _decode,
     nms_iou=None,

@@ -25,12 +25,11 @@ from anonymizer_node.detectors.answers import (
     only_output,
 )
 from anonymizer_node.detectors.family import (
-    RGB,
+    YOLO_PREPROCESSING,
     Decoded,
     Family,
     Fit,
     Misfit,
-    Preprocessing,
     Probe,
     Size,
 )
@@ -66,7 +65,7 @@ def _decode(
 YOLOV5 = Family(
     'YOLOv5, YOLOv7',
     'https://github.com/ultralytics/yolov5',
-    Preprocessing(RGB, scale=1 / 255, fill=114),
+    YOLO_PREPROCESSING,
     _fit,
     _decode,
 )

@@ -26,12 +26,11 @@ from anonymizer_node.detectors.answers import (
     only_output,
 )
 from anonymizer_node.detectors.family import (
-    RGB,
+    YOLO_PREPROCESSING,
     Decoded,
     Family,
     Fit,
     Misfit,
-    Preprocessing,
     Probe,
     Size,
 )
@@ -70,7 +69,7 @@ def _decode(
 YOLOV8 = Family(
     'YOLOv8, YOLOv9, YOLO11, YOLO12',
     'https://github.com/ultralytics/ultralytics',
-    Preprocessing(RGB, scale=1 / 255, fill=114),
+    YOLO_PREPROCESSING,
     _fit,
     _decode,
 )
