@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from anonymizer_node.cli.bag_tables import show_bags, show_plan, show_report
-from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
+from anonymizer_node.cli.common import check_json, counted, positive, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
 from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
@@ -240,14 +240,13 @@ def _run(
     teams: Sequence[Team],
     entries: list[dict[str, Any]],
 ) -> int:
-    with progress_bar(console) as bar:
-        progress = bar.add_task('messages', total=None)
+    with counted(console, 'messages') as progress:
         report = anonymize_task(
             task,
             settings,
             output,
             teams=teams,
-            progress=lambda done, total: bar.update(progress, completed=done, total=total),
+            progress=progress,
             notice=_notice(console),
             planned=lambda plans: show_plan(console, plans),
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -12,6 +15,27 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anonymizer_node.core.errors import InputError
+
+
+def add_verbs(
+    parser: argparse.ArgumentParser, verbs: Mapping[str, str], modules: str, dest: str, run: str
+) -> None:
+    """Make a parser take one of several verbs.
+
+    Args:
+        parser: Of the command line, or of a verb that has verbs of its own.
+        verbs: Verb -> what it does.
+        modules: What stands before the verb in the name of its module, which has `add_arguments`
+            and `main`.
+        dest: Argument that gets the verb.
+        run: Argument that gets its `main`.
+    """
+    parsers = parser.add_subparsers(dest=dest, metavar='VERB', required=True)
+    for name, purpose in verbs.items():
+        module = importlib.import_module(f'{modules}{name}')
+        verb = parsers.add_parser(name, help=purpose, description=module.__doc__)
+        module.add_arguments(verb)
+        verb.set_defaults(**{run: module.main})
 
 
 def positive(text: str) -> int:
@@ -56,3 +80,11 @@ def progress_bar(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def counted(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar for one kind of thing; gives what is to be told (done, of how many)."""
+    with progress_bar(console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import positive, progress_bar
+from anonymizer_node.cli.common import counted, positive
 from anonymizer_node.offline.export import export_bag
 from anonymizer_node.offline.export_report import Choice, Export, remarks_of
 
@@ -65,14 +65,13 @@ def main(args: argparse.Namespace) -> int:
     """Run it."""
     choice = Choice(tuple(args.topic), args.every, args.interval)
     console = Console()
-    with progress_bar(console) as bar:
-        task = bar.add_task('messages', total=None)
+    with counted(console, 'messages') as progress:
         export = export_bag(
             args.source,
             args.target,
             choice,
             args.not_anonymized,
-            lambda done, total: bar.update(task, completed=done, total=total),
+            progress,
             args.label or '',
         )
     console.print(summary(export))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
 
+from anonymizer_node.cli.common import write_json
 from anonymizer_node.core.config import Settings
 from anonymizer_node.proof.leak_books import Bounds
 from anonymizer_node.proof.leaks_in_bag import check_bag
@@ -76,5 +76,5 @@ def main(args: argparse.Namespace) -> int:
     if summary['passed']:
         console.print('Nobody got through.')
     if args.json is not None:
-        args.json.write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+        write_json(args.json, summary)
     return 0 if summary['passed'] else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 
 from anonymizer_node import __version__
+from anonymizer_node.cli.common import add_verbs
 from anonymizer_node.core.errors import AnonymizerError
 
 VERBS: Mapping[str, str] = {
@@ -36,12 +36,7 @@ def parser() -> argparse.ArgumentParser:
         'bags: of one of them).',
     )
     top.add_argument('--version', action='version', version=__version__)
-    verbs = top.add_subparsers(dest='verb', metavar='VERB', required=True)
-    for name, purpose in VERBS.items():
-        module = importlib.import_module(f'anonymizer_node.cli.{name}')
-        verb = verbs.add_parser(name, help=purpose, description=module.__doc__)
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.main)
+    add_verbs(top, VERBS, 'anonymizer_node.cli.', dest='verb', run='run')
     return top
 
 

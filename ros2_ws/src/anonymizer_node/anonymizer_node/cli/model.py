@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Mapping
+
+from anonymizer_node.cli.common import add_verbs
 
 VERBS: Mapping[str, str] = {
     'list': 'the models in models.yaml, with their figures',
@@ -17,12 +18,7 @@ VERBS: Mapping[str, str] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own verbs."""
-    verbs = parser.add_subparsers(dest='model_verb', metavar='VERB', required=True)
-    for name, purpose in VERBS.items():
-        module = importlib.import_module(f'anonymizer_node.cli.model_{name}')
-        verb = verbs.add_parser(name, help=purpose, description=module.__doc__)
-        module.add_arguments(verb)
-        verb.set_defaults(run_model=module.main)
+    add_verbs(parser, VERBS, 'anonymizer_node.cli.model_', dest='model_verb', run='run_model')
 
 
 def main(args: argparse.Namespace) -> int:

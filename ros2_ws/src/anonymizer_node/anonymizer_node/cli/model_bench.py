@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
+from anonymizer_node.cli.common import check_json, counted, positive, write_json
 from anonymizer_node.core.config import PROVIDERS, THOROUGHNESS, Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.errors import InputError
@@ -105,14 +105,13 @@ def main(args: argparse.Namespace) -> int:
         list(dict.fromkeys(args.thoroughness)),
         lambda text: console.print(text, markup=False),
     )
-    with progress_bar(console) as bar:
-        task = bar.add_task('rounds', total=None)
+    with counted(console, 'rounds') as progress:
         timings = measure(
             loaded.detectors,
             frame,
             args.rounds,
             settings.score_threshold,
-            lambda done, total: bar.update(task, completed=done, total=total),
+            progress,
         )
     for line in model_lines(timings):
         console.print(line, markup=False, soft_wrap=True)

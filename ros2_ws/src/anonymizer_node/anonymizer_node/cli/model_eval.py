@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, positive, progress_bar, write_json
+from anonymizer_node.cli.common import check_json, counted, positive, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.modelling import misses
@@ -90,11 +90,8 @@ def main(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     loaded = load_detectors(settings, lambda text: console.print(text, markup=False))
     detectors = dict(zip(settings.model, loaded, strict=True))
-    with progress_bar(console) as bar:
-        task = bar.add_task('pictures', total=len(dataset.pictures))
-        evaluation = evaluate(
-            dataset, settings, detectors, lambda done, total: bar.update(task, completed=done)
-        )
+    with counted(console, 'pictures') as progress:
+        evaluation = evaluate(dataset, settings, detectors, progress)
     judged = judge(bars, evaluation)
     lines: list[str] = []
     if sheet_path is not None:
