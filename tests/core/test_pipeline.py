@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples.codecs import NotingCodec
 from samples.detectors import FakeDetector, detections
 from samples.images import Stamp, image, noise, pixels_of, rows_of
 
@@ -23,39 +24,24 @@ from anonymizer_node.formats.image_codecs import ImageCodec
 SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
 
 
-class FakeCodec:
-    """Hands a message through and notes what was asked of it; fails where it is told to."""
+class FakeCodec(NotingCodec):
+    """Hands a message through; it may obscure more than it is asked to."""
 
     def __init__(self, fails=(), error=None, widen=0, encoding='bgr8'):
-        self.calls = []
-        self.fails = fails
-        self.error = error or FrameError('told to fail')
+        super().__init__(fails, error)
         self.widen = widen
         self.encoding = encoding
 
-    def _called(self, name):
-        self.calls.append(name)
-        if name in self.fails:
-            raise self.error
-
     def decode(self, message, source, least_size):
-        self._called('decode')
+        self.called('decode')
         self.least_size = least_size
         return Frame(noise(40, 60), self.encoding, 60, 40, message.get('stamp', 0), source)
 
     def redact(self, message, frame, regions, method, strength):
-        self._called('redact')
+        self.called('redact')
         self.asked = (method, strength)
         wide = tuple(Region(r.x0 - self.widen, r.y0, r.x1 + self.widen, r.y1) for r in regions)
         return Redacted({'redacted': wide}, wide, 'noted')
-
-    def stripped(self, message):
-        self._called('stripped')
-        return Redacted(message)
-
-    def blacked_out(self, message):
-        self._called('blacked_out')
-        return {'black': True}
 
 
 def run(codec=None, detector=None, settings=SETTINGS, message=None):
@@ -94,7 +80,7 @@ class Carrying(FakeCodec):
     """Its messages carry a thumbnail."""
 
     def stripped(self, message):
-        self._called('stripped')
+        self.called('stripped')
         return Redacted({'raw': False}, removed='a thumbnail')
 
 

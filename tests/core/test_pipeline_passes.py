@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples.codecs import NotingCodec
 from samples.detectors import FakeDetector, detections
 
 from anonymizer_node.core.config import Settings
@@ -20,42 +21,27 @@ SETTINGS = Settings(padding=0.0, hold_seconds=0.0)
 PERSON = (10, 10, 20, 30)
 
 
-class Codec:
-    """Hands a message through and notes what was asked of it; fails where it is told to."""
+class Codec(NotingCodec):
+    """Hands a message through; its frames are of one size and time."""
 
     def __init__(self, fails=(), error=None, size=(60, 40), stamp_ns=7):
-        self.calls = []
-        self.fails = fails
-        self.error = error or FrameError('told to fail')
+        super().__init__(fails, error)
         self.size = size
         self.stamp_ns = stamp_ns
 
-    def _called(self, name):
-        self.calls.append(name)
-        if name in self.fails:
-            raise self.error
-
     def decode(self, message, source, least_size):
-        self._called('decode')
+        self.called('decode')
         width, height = self.size
         pixels = np.zeros((height, width, 3), np.uint8)
         return Frame(pixels, 'bgr8', width, height, self.stamp_ns, source)
 
     def revisit(self, message, source):
-        self._called('revisit')
+        self.called('revisit')
         return Frame(NO_PIXELS, 'bgr8', *self.size, self.stamp_ns, source)
 
     def redact(self, message, frame, regions, method, strength):
-        self._called('redact')
+        self.called('redact')
         return Redacted({'redacted': regions}, regions, 'noted')
-
-    def stripped(self, message):
-        self._called('stripped')
-        return Redacted(message)
-
-    def blacked_out(self, message):
-        self._called('blacked_out')
-        return {'black': True}
 
 
 def judgement(*boxes):
@@ -151,7 +137,7 @@ def test_a_frame_without_anything_to_cover_is_the_same_message_and_not_even_deco
 def test_what_nobody_looks_at_goes_in_the_second_pass_and_where_that_fails_the_frame():
     class Carrying(Codec):
         def stripped(self, message):
-            self._called('stripped')
+            self.called('stripped')
             return Redacted({'raw': False}, removed='a thumbnail')
 
     outcome = redacted(judgement(), cover(), Carrying())
