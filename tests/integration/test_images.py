@@ -145,16 +145,7 @@ def test_camera_info_is_passed_on_unchanged_and_once(probe):
     info.k = [float(value) for value in range(9)]
     info.roi.width = 7
 
-    published = 0
-
-    def passed_on():
-        nonlocal published
-        publisher.publish(info)
-        published += 1
-        probe.spin_for(0.1)
-        return heard
-
-    probe.until(passed_on, 'camera_info')
+    published = probe.publish_until_heard(publisher, info, heard, 'camera_info')
     probe.spin_for(0.2)
     # Two images lie beside it, and it comes once all the same.
     assert 1 <= len(heard) <= published

@@ -151,13 +151,7 @@ def test_twenty_cycles_grow_nothing_and_all_works_afterwards(world):
     Link(probe, CompressedImage, jpeg).send(pictures.compressed(picture()))
     Link(probe, Image, late).send(pictures.raw(picture()))
     heard = probe.subscribe(CameraInfo, '/anonymized/front/camera_info')
-
-    def passed_on():
-        info.publish(CameraInfo())
-        probe.spin_for(0.1)
-        return heard
-
-    probe.until(passed_on, 'camera_info')
+    probe.publish_until_heard(info, CameraInfo(), heard, 'camera_info')
 
 
 def test_nothing_at_all_is_published_while_deactivated(world):

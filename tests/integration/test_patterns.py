@@ -77,13 +77,7 @@ def test_camera_info_is_passed_on_with_its_late_camera_and_not_before(world):
     probe.until(info.get_subscription_count, 'a subscription to the camera_info')
     probe.until(lambda: probe.node.count_publishers(info_out), 'a publisher of the camera_info')
     sent = pictures.stamped(CameraInfo(width=7))
-
-    def passed_on():
-        info.publish(sent)
-        probe.spin_for(0.1)
-        return heard
-
-    probe.until(passed_on, 'camera_info')
+    probe.publish_until_heard(info, sent, heard, 'camera_info')
     assert heard[0] == sent
     assert info.get_subscription_count() == probe.node.count_publishers(info_out) == 1
     jpeg.send(pictures.compressed(picture()))

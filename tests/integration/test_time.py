@@ -60,13 +60,7 @@ def test_remapped_input_in_a_namespace_is_anonymised_with_its_camera_info(world)
     info = probe.publisher(CameraInfo, '/driver/camera_info')
     heard = probe.subscribe(CameraInfo, '/anonymized/driver/camera_info')
     sent = pictures.stamped(CameraInfo(width=7))
-
-    def passed_on():
-        info.publish(sent)
-        probe.spin_for(0.1)
-        return heard
-
-    probe.until(passed_on, 'camera_info')
+    probe.publish_until_heard(info, sent, heard, 'camera_info')
     assert heard[0] == sent
 
 

@@ -148,6 +148,23 @@ class Probe:
         while (left_s := deadline_s - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
 
+    def publish_until_heard(self, publisher: Any, message: Any, heard: list, what: str) -> int:
+        """Publish a message again and again until something came; how often that was.
+
+        Nobody knows when a subscription that is just made is matched: what is sent before is lost.
+        """
+        published = 0
+
+        def came() -> list:
+            nonlocal published
+            publisher.publish(message)
+            published += 1
+            self.spin_for(0.1)
+            return heard
+
+        self.until(came, what)
+        return published
+
     def publisher(self, kind: type, topic: str, reliable: bool = True, wait: bool = True) -> Any:
         """A publisher, matched by the node."""
         publisher = self.node.create_publisher(kind, topic, qos(reliable))
