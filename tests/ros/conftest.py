@@ -52,4 +52,4 @@ def make_node(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         yield make
         for node in nodes:
             node.destroy_node()
-        rclpy.shutdown(context=context)
+        rclpy.try_shutdown(context=context)  # A test may have done it.

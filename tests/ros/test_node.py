@@ -66,6 +66,17 @@ def test_unexpected_error_while_configuring_is_said_and_leaves_it_unconfigured(m
     assert node.refusal == ''
 
 
+def test_transition_that_a_signal_breaks_off_is_no_defect(make_node, capfd):
+    def factory(settings):
+        node.context.shutdown()  # As rclpy's handler does it.
+        raise RuntimeError('the given context is not valid')
+
+    node = make_node(factory, input_topics=['/a'])
+    assert node.trigger_configure().name == 'ERROR'
+    assert (node.state, node.refusal) == ('unconfigured', 'the process is ending.')
+    assert 'Traceback' not in capfd.readouterr().err
+
+
 def test_refused_activation_closes_what_was_opened(make_node, monkeypatch):
     node = make_node(input_topics=['/a', '/b'])
     assert succeeded(node.trigger_configure())

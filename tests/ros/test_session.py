@@ -1,10 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from anonymizer_node.ros.session import read_line
+from anonymizer_node.ros.session import Told, read_line
 
 
 @pytest.fixture
@@ -53,3 +55,45 @@ def test_a_signal_that_only_notes_something_does_not(pipe):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert noted == [signal.SIGUSR1]
+
+
+def test_signals_are_noted():
+    before = signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGUSR2)
+    try:
+        told, other = Told(signal.SIGUSR1), Told(signal.SIGUSR2)
+        assert not told
+        signal.raise_signal(signal.SIGUSR1)
+        assert told
+        assert not other
+    finally:
+        signal.signal(signal.SIGUSR1, before[0])
+        signal.signal(signal.SIGUSR2, before[1])
+
+
+ANOTHER_IN_THE_MIDST = """
+import os, signal, sys
+from anonymizer_node.ros import main
+
+def signalled(args):
+    calls = []
+    def profile(frame, event, argument):
+        # In the midst of the first signal's handler and of all that it calls, another signal.
+        if event == 'call':
+            calls.append(frame.f_code.co_name)
+            os.kill(os.getpid(), signal.SIGINT)
+    sys.setprofile(profile)
+    os.kill(os.getpid(), signal.SIGINT)
+    sys.setprofile(None)
+    assert calls
+
+main.rclpy.init = signalled
+main._run = None
+sys.exit(main.main([]) + 40)
+"""
+
+
+def test_a_signal_in_the_midst_of_another_ones_handler_ends_the_node_all_the_same():
+    done = subprocess.run(
+        [sys.executable, '-c', ANOTHER_IN_THE_MIDST], capture_output=True, text=True, timeout=40
+    )
+    assert (done.returncode, done.stderr) == (40, '')

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +34,7 @@ from anonymizer_node.ros.agreed import WATCHING
 from anonymizer_node.ros.described import Described, declare
 from anonymizer_node.ros.offers import connected, offered_qos
 from anonymizer_node.ros.qos import message_class
-from anonymizer_node.ros.session import WAKE_S, heed_signals, session, spin_until
+from anonymizer_node.ros.session import WAKE_S, Told, heed_signals, session, spin_until
 
 NAME = 'leak_checker'
 DEPTH = 100
@@ -219,15 +218,14 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _checked(node: Node, executor: Executor, checker: LeakChecker, file: str) -> int:
-    began_s, stop = time.monotonic(), threading.Event()
+    began_s = time.monotonic()
     # Not an exception from here on: it could break off a judgement.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Told(signal.SIGINT, signal.SIGTERM)
     node.get_logger().info(f'{WATCHING}.')
-    while not (stop.is_set() or checker.ended(began_s)):
+    while not (stop or checker.ended(began_s)):
         executor.spin_once(timeout_sec=WAKE_S)
         checker.settle()
-    if stop.is_set():
+    if stop:
         # What belongs to the last frames is still under way.
         spin_until(executor, lambda: False, LAST_WORDS_S)
     # A signal that comes from here on would spoil the exit status, which is the verdict.

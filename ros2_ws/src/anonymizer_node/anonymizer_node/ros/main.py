@@ -7,9 +7,10 @@ process that lingers unconfigured would look healthy. With `autostart` false the
 its transitions, as a lifecycle manager wants it, and survives those that are refused.
 
 SIGINT and SIGTERM end the process in order, with exit status 0; within `ending.END_S` even if it
-hangs. An error that nobody expected, such as a want of memory while rclpy takes a message, ends it
-with exit status 1 and the reason: rclpy can't go on after it, and nothing has got out. Let whatever
-starts the node start it again (`respawn` in a launch file, `Restart=on-failure` in systemd).
+hangs. While its modules are still being loaded they end it as they end any Python. An error that
+nobody expected, such as a want of memory while rclpy takes a message, ends it with exit status 1
+and the reason: rclpy can't go on after it, and nothing has got out. Let whatever starts the node
+start it again (`respawn` in a launch file, `Restart=on-failure` in systemd).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from rclpy.signals import uninstall_signal_handlers
 
 from anonymizer_node.ros.ending import bounded_end
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
+from anonymizer_node.ros.session import Told
 from anonymizer_node.ros.systemd import Systemd
 
 
@@ -44,16 +46,15 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
     Returns:
         Exit status: 0 ended as told to, 1 refused to start.
     """
-    told = threading.Event()
     # Python's own handler raises KeyboardInterrupt wherever it happens to be, inside rclpy too.
     # rclpy's handler, which calls this one, ends the context, as it does for SIGTERM.
-    signal.signal(signal.SIGINT, lambda *_: told.set())
+    told = Told(signal.SIGINT)
     try:
         rclpy.init(args=None if args is None else list(args))
     except RuntimeError as error:  # The root of rclpy's RCLError.
         return _refused(error)
     try:
-        if told.is_set():  # Before rclpy heeded it.
+        if told:  # Before rclpy heeded it.
             return 0
         with bounded_end(rclpy.utilities.get_default_context()) as began:
             return _run(detector_factory, began)

@@ -68,6 +68,9 @@ def _transition(reaches: str) -> Callable[[Transition], Transition]:
                 self.get_logger().error(f'Refused to become {reaches}: {error}')
                 return TransitionCallbackReturn.FAILURE
             except Exception as error:  # The edge to rclpy, see above.
+                if not self.context.ok():  # A signal ended it, under the hands of this.
+                    self.refusal = 'the process is ending.'
+                    return TransitionCallbackReturn.ERROR
                 self.refusal = f'{type(error).__name__}: {error}'
                 self.get_logger().error(
                     f'Failed to become {reaches}: {self.refusal}\n{traceback.format_exc()}'

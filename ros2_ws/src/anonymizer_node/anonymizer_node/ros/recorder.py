@@ -10,7 +10,6 @@ import argparse
 import re
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.formats.bags import BagWriter, qos_profile
 from anonymizer_node.ros.offers import connected, offered_qos
 from anonymizer_node.ros.qos import message_class
-from anonymizer_node.ros.session import WAKE_S, heed_signals, session, spin_until
+from anonymizer_node.ros.session import WAKE_S, Told, heed_signals, session, spin_until
 
 REGEX = '/anonymized/.*|/anonymizer_node/regions|/imu/.*'
 READY = 'recorder: ready'
@@ -160,13 +159,11 @@ def _recorded(
     if not spin_until(executor, lambda: not recorder.missing(expected), args.wait):
         print(f'recorder: nobody publishes {", ".join(recorder.missing(expected))}', flush=True)
         return 1
-    stop = threading.Event()
     # Not an exception from here on: it could break off a message that is being written.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Told(signal.SIGINT, signal.SIGTERM)
     print(READY, flush=True)
-    recorder.record(wanted, args.idle, stop.is_set)
-    if stop.is_set():
+    recorder.record(wanted, args.idle, lambda: bool(stop))
+    if stop:
         recorder.drain(args.drain)
     counts = ', '.join(f'{name} {count}' for name, count in sorted(recorder.counts.items()))
     print(f'{RECORDED} {counts or "nothing"}', flush=True)

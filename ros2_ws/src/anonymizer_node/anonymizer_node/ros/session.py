@@ -21,6 +21,27 @@ WAKE_S = 0.1
 """How long a wait goes without looking at its condition, seconds; events wake it sooner."""
 
 
+class Told:
+    """Takes note of signals, and does nothing else.
+
+    Without an event, which has a lock: a second signal in the midst of the first one's handler, as
+    a terminal and a launch file send them, would wait for that for ever.
+    """
+
+    def __init__(self, *numbers: int) -> None:
+        """Args: numbers: Of the signals to heed from now on. In the main thread only."""
+        self._came = False
+        for number in numbers:
+            signal.signal(number, self._note)
+
+    def __bool__(self) -> bool:
+        """Whether one has come."""
+        return self._came
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+
+
 @contextmanager
 def session(name: str, args: Sequence[str] = (), **options: Any) -> Iterator[tuple[Node, Executor]]:
     """A node and its executor, spun by whoever holds them.
