@@ -214,7 +214,7 @@ class FrameChecks:
         """The results."""
         self._obscured.detail = f'{self._regions} regions' if self._regions else ''
         if self._stripped:
-            self._untouched.detail = f'{self._stripped} without their thumbnail'
+            self._untouched.detail = f'{self._stripped} without a thumbnail or the like'
         if self._pixels_outside:
             self._outside.detail = f'{self._pixels_outside / 1e6:.1f} million pixels compared'
         always = [self._raw, self._kept, self._untouched, self._outside, self._obscured]
