@@ -125,10 +125,11 @@ def test_hung_node_that_is_managed_is_made_anew_without_a_restart(world):
     assert probe.next_health('detector').level == b'\x00'
 
 
-def test_signal_ends_a_node_that_is_stuck_loading_its_model(world):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_a_node_that_is_stuck_loading_its_model(world, number):
     node = world.start(script='stuck_node.py', input_topics=[FRONT], environment={'END_S': '3.0'})
     world.probe.until(lambda: 'Loading for ever' in node.output, 'the model to be loaded')
-    node.send(signal.SIGTERM)
+    node.send(number)
     assert node.wait() == 0, node.output
     assert 'not done within 3 s' in node.output
 
