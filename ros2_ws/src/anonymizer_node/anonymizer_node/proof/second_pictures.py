@@ -140,7 +140,9 @@ def _second_in_jpeg(file: _File) -> str:
             return 'a thumbnail in JFIF'
         if not _is_profile(kind, body):
             counted += len(body)
-            unread += len(body) - (_explained(body[6:]) if body[:6] == _EXIF else 0)
+            # Values that lie one over the other explain more than there is.
+            explained = _explained(body[6:]) if body[:6] == _EXIF else 0
+            unread += max(0, len(body) - explained)
     if profile and (profile[36:40] != b'acsp' or len(profile) > _MOST_PROFILE):
         return 'something that is called a colour profile'
     if counted > MOST_BESIDE or unread > MOST_UNREAD:
