@@ -448,8 +448,9 @@ def test_a_picture_in_an_unknown_chunk_goes():
         assert png.stripped(data) == built([ihdr, rows, end])
 
 
-def test_an_uncompressed_thumbnail_in_exif_goes():
-    tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, 0x111, 4, 1, 32, 0)
+@pytest.mark.parametrize('tag', [0x0111, 0x014A], ids=['strips', 'directory below'])
+def test_an_uncompressed_thumbnail_in_exif_goes(tag):
+    tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, tag, 4, 1, 32, 0)
     ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
     gamma = (b'gAMA', struct.pack('>I', 45455))
     data = built([ihdr, gamma, (b'eXIf', tiff + bytes(range(99))), rows, end])

@@ -38,7 +38,7 @@ _PNG_PICTURE = frozenset({b'IHDR', b'PLTE', b'IDAT', b'IEND', b'tRNS'})
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 _TURN = (0, 0x0112, 3, 1)
 """An orientation, all but its value."""
-_PICTURE_TAGS = frozenset({0x0111, 0x0144, 0x0201})
+_PICTURE_TAGS = frozenset({0x0111, 0x0144, 0x014A, 0x0201})
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
