@@ -158,6 +158,27 @@ def test_the_language_of_a_definition_is_called_what_it_was_called(
     assert found == (language, text)
 
 
+@pytest.mark.parametrize('said', ['/9j/' + 'A' * 4000, b'\xff\xd8\xff' * 500, None])
+def test_what_is_no_name_of_a_language_is_left_out(tmp_path, said):
+    source = tmp_path / 'in'
+    run(bag(tmp_path / 'in.mcap', ('/log', {})), source, storage='sqlite3')
+    (file,) = source.glob('*.db3')
+    with sqlite3.connect(file) as database:
+        database.execute('CREATE TABLE other AS SELECT * FROM message_definitions')
+        database.execute('DROP TABLE message_definitions')
+        database.execute('UPDATE other SET encoding = ?', [said])
+        database.execute('ALTER TABLE other RENAME TO message_definitions')
+    database.close()
+    for storage in ('sqlite3', 'mcap'):
+        target = tmp_path / storage
+        run(source, target, storage=storage)
+        assert not any(b'/9j/' in path.read_bytes() for path in target.iterdir())
+        with BagReader(target) as reader:
+            assert [(item.language, item.definition) for item in reader.topics] == [
+                ('ros2msg', TEXT)
+            ]
+
+
 def test_words_that_were_not_in_the_input_are_found_by_the_proof(tmp_path):
     source = bag(tmp_path / 'in.mcap', ('/log', {'serial': '7'}))
     run(source, tmp_path / 'out')

@@ -24,6 +24,9 @@ ENDINGS = {'mcap': '.mcap', 'sqlite3': '.db3'}
 COMPRESSIONS = ('none', 'file', 'message', 'lz4', 'zstd')
 """What `--compression` takes: rosbag2's own modes, in zstd, and those of an MCAP file's chunks."""
 
+LANGUAGES = ('ros2msg', 'ros2idl', 'omgidl')
+"""What the languages of definitions are called. A storage may say anything in that place."""
+
 UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 """Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
 
