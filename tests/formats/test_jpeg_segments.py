@@ -18,6 +18,7 @@ from anonymizer_node.formats.jpeg_segments import MOST_UNREAD, kept
 from anonymizer_node.proof.second_pictures import second_picture_in
 
 THUMBNAIL = scene_jpeg(40, 30, seed=5)
+GREY = scene_jpeg(64, 64, 'grey')
 PROFILE = bytes(36) + b'acsp' + bytes(range(256)) * 12
 REGION = [Region(0, 0, 16, 16)]
 SOMEBODY = b'\xff\xd8\xff' + b'SOMEBODY' * 200
@@ -238,6 +239,21 @@ def test_values_that_lie_one_over_the_other_make_no_room_for_pixels(most):
     assert 'can not be read' in second_picture_in(data, redacted=False)
     alone = with_segments(scene_jpeg(64, 64), segment(0xE1, b'Exif\0\0' + tiff))
     assert jpeg.unjudged(alone) == ''
+
+
+@pytest.mark.parametrize(('marker', 'head'), [(0xE0, b'JFIF\0\1\1'), (0xEE, b'Adobe')])
+def test_a_few_pixels_in_each_of_many_segments_for_colours_go(marker, head):
+    raw = np.random.default_rng(8).integers(0, 250, 60 * 56, np.uint8).tobytes()
+    pieces = [
+        segment(marker, (head + raw[at : at + 5]).ljust(14, b'\0')) for at in range(0, len(raw), 5)
+    ]
+    data = with_segments(GREY, *pieces)
+    assert jpeg.unjudged(data) == 'data that can not be read'
+    done = jpeg.stripped(data)
+    assert len(done) < len(GREY) + 600
+    assert len(redacted(data)) < len(redacted(GREY)) + 600
+    few = with_segments(GREY, *pieces[:10])
+    assert jpeg.unjudged(few) == ''
 
 
 def test_a_thumbnail_in_exif_goes_under_any_marker():

@@ -112,14 +112,19 @@ def kept(beside: Iterable[Segment], colour: bool = True) -> bytes:
     profile = _is_profile(beside)
     result: list[tuple[int, bytes]] = []
     has_exif = False
+    coded: set[int] = set()
     unread = 0
     for marker, payload, _ in beside:
-        if marker == _APP0 and payload[:5] == b'JFIF\0':
-            if colour and len(payload) >= 14:
-                result.append((marker, payload[:12] + b'\0\0'))
-        elif marker == _APP14 and payload[:5] == b'Adobe':
-            if colour:
-                result.append((marker, payload[:12]))
+        if (marker == _APP0 and payload[:5] == b'JFIF\0') or (
+            marker == _APP14 and payload[:5] == b'Adobe'
+        ):
+            # Once each; a few bytes in every one of many would be anything.
+            counted = 4 + len(payload) if marker in coded else 0
+            coded.add(marker)
+            short = payload[:12] + b'\0\0' * (marker == _APP0)
+            if colour and len(payload) >= len(short) and unread + counted <= MOST_UNREAD:
+                unread += counted
+                result.append((marker, short))
         elif _is_icc(marker, payload):
             if profile:
                 result.append((marker, payload))
