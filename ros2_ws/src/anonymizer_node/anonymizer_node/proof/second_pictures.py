@@ -157,18 +157,19 @@ def _is_profile(kind: bytes, body: bytes) -> bool:
 
 
 def _second_in_png(file: _File, redacted: bool) -> str:
-    counted = 0
+    counted = text = 0
     for kind, body in file.beside:
         name = kind.decode('ascii', 'replace')
         if redacted and kind in _LATER_PICTURES:
             return f'a {name} chunk inside the PNG'
         parts = (body, _unpacked(body))
         counted += sum(map(len, parts))
+        text += sum(map(len, parts)) * (kind != b'iCCP')
         if any(start in part for part in parts for start in _STARTS):
             return f'a picture in a {name} chunk inside the PNG'
         if body.startswith(b'Raw profile type') or (kind == b'eXIf' and _has_picture(body)):
             return f'a thumbnail in a {name} chunk inside the PNG'
-    if counted > _MOST_CHUNKS:
+    if counted > _MOST_CHUNKS or text > MOST_BESIDE:
         return f'{counted} bytes beside the picture inside the PNG'
     return 'something behind the picture' if file.behind else ''
 
