@@ -84,7 +84,7 @@ def test_two_channels_that_become_one_are_both_heard_and_where_they_differ_it_is
     assert report.clean
     assert words_of(tmp_path / 'out') == {'/log': {'a': '1', 'b': '2', 'c': '3'}}
     (note,) = report.notes
-    assert "/log has channels of which 'b' is said in two ways" in note
+    assert note == '/log has channels that say two things of the same; the first is kept.'
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,16 @@ def test_the_language_of_a_definition_is_called_what_it_was_called(
         (schema,) = summary_of(tmp_path / 'back').schemas.values()
         assert (schema.encoding, schema.data.decode()) == (language, text)
     assert found == (language, text)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_picture_in_a_key_or_called_a_hash_does_not_get_out(tmp_path, storage):
+    coded = '/9j/' + 'Ab3d' * 500
+    said = {'topic_type_hash': coded}
+    source = bag(tmp_path / 'in.mcap', ('/log', {coded: '7', **said}), ('/log', {coded: '8'}))
+    report = run(source, tmp_path / 'out', storage=storage)
+    assert 'The type hash of /log is left out: it is none.' in report.losses
+    assert not any(b'Ab3d' in path.read_bytes() for path in (tmp_path / 'out').iterdir())
 
 
 @pytest.mark.parametrize('said', ['/9j/' + 'A' * 4000, b'\xff\xd8\xff' * 500, None])

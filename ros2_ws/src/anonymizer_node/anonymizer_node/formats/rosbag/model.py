@@ -138,6 +138,11 @@ def innocent(values: Iterable[tuple[object, object]]) -> bool:
     return size_of_words(values) <= MOST_WORDS
 
 
+def is_hash(text: object) -> bool:
+    """Whether this may be the hash of a type, or none was known; longer, it may be a picture."""
+    return isinstance(text, str) and len(text) <= len(UNKNOWN_HASH)
+
+
 class Leaf(NamedTuple):
     """A field at the bottom of a message type.
 
