@@ -168,6 +168,15 @@ def test_a_picture_in_a_key_or_called_a_hash_does_not_get_out(tmp_path, storage)
     assert not any(b'Ab3d' in path.read_bytes() for path in (tmp_path / 'out').iterdir())
 
 
+def test_a_picture_in_the_name_of_a_record_is_not_in_the_report(tmp_path):
+    coded = '/9j/' + 'Ab3d' * 500
+    source = bag(tmp_path / 'in.mcap', ('/log', {}), records=[(coded, {'a': 'b'})])
+    report = run(source, tmp_path / 'out')
+    assert any(loss.startswith("The metadata record '/9j/Ab3d") for loss in report.losses)
+    for path in (tmp_path / 'out').iterdir():
+        assert b'Ab3d' * 20 not in path.read_bytes()
+
+
 @pytest.mark.parametrize('said', ['/9j/' + 'A' * 4000, b'\xff\xd8\xff' * 500, None])
 def test_what_is_no_name_of_a_language_is_left_out(tmp_path, said):
     source = tmp_path / 'in'
