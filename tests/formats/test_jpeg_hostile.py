@@ -250,6 +250,24 @@ def test_fill_bytes_before_markers_are_legal():
     assert jpeg.decode(data, 512)[2:] == (67, 45)
 
 
+@pytest.mark.parametrize(
+    ('marker', 'table'), [(0xDB, b'\x03'), (0xC4, b'\x13' + bytes(15) + b'\x40')]
+)
+def test_pixels_in_tables_that_nothing_uses_are_refused(marker, table):
+    """Decoders read one table after the other, and use the last of each name."""
+    raw = np.random.default_rng(8).integers(1, 250, 70 * 64, np.uint8).tobytes()
+    tables = b''.join(table + raw[at : at + 64] for at in range(0, len(raw), 64))
+    for pieces in (
+        [tables],
+        [tables[at : at + len(tables) // 70] for at in range(0, len(tables), len(tables) // 70)],
+    ):
+        data = GOOD[:2] + b''.join(segment(marker, piece) for piece in pieces) + GOOD[2:]
+        with pytest.raises(FrameError, match='bytes of tables'):
+            jpeg.decode(data, 416)
+    few = GOOD[:2] + segment(marker, table + raw[:64]) + GOOD[2:]
+    assert jpeg.decode(few, 416)[2:] == (67, 45)
+
+
 def test_a_bomb_of_fill_bytes_or_scans_is_refused_quickly():
     begin = time.perf_counter()
     for data in (b'\xff\xd8' + b'\xff' * 500_000, GOOD[:SOS] + b'\xff\xda\0\2' * 50_000):

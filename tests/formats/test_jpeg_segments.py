@@ -15,8 +15,10 @@ from anonymizer_node.core.datatypes import Region
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.jpeg_frame import Segment, segments
 from anonymizer_node.formats.jpeg_segments import MOST_UNREAD, kept
+from anonymizer_node.proof.second_pictures import second_picture_in
 
 THUMBNAIL = scene_jpeg(40, 30, seed=5)
+GREY = scene_jpeg(64, 64, 'grey')
 PROFILE = bytes(36) + b'acsp' + bytes(range(256)) * 12
 REGION = [Region(0, 0, 16, 16)]
 SOMEBODY = b'\xff\xd8\xff' + b'SOMEBODY' * 200
@@ -222,6 +224,46 @@ def test_directories_that_share_their_values_do_not_grow_without_end():
     # 5000 entries of one 256 byte value: a megabyte, were each to get its own.
     entries = struct.pack('<H', 5000) + struct.pack('<HHII', 0x9000, 7, 256, 8) * 5000
     assert kept([Segment(0xE1, b'Exif\0\0II*\0\x08\0\0\0' + entries, 0)]) == b''
+
+
+@pytest.mark.parametrize('most', [300, 5000], ids=['many segments', 'one'])
+def test_values_that_lie_one_over_the_other_make_no_room_for_pixels(most):
+    entries = b''.join(struct.pack('<HHII', 0x9000 + i, 1, 256, 194) for i in range(15))
+    tiff = b'II*\0\x08\0\0\0' + struct.pack('<H', 15) + entries + bytes(4) + bytes(range(256))
+    assert len(kept([Segment(0xE1, b'Exif\0\0' + tiff, 0)])) > 4000 > 8 * len(tiff)
+    raw = np.random.default_rng(8).integers(0, 250, 60 * 55, np.uint8).tobytes()
+    pieces = [segment(0xE7, raw[at : at + most]) for at in range(0, len(raw), most)]
+    data = with_segments(scene_jpeg(64, 64), segment(0xE1, b'Exif\0\0' + tiff), *pieces)
+    assert jpeg.unjudged(data) == 'data that can not be read'
+    assert raw[:600] not in b''.join(body for _, body in application_data(jpeg.stripped(data)))
+    assert 'can not be read' in second_picture_in(data, redacted=False)
+    alone = with_segments(scene_jpeg(64, 64), segment(0xE1, b'Exif\0\0' + tiff))
+    assert jpeg.unjudged(alone) == ''
+
+
+@pytest.mark.parametrize(('marker', 'head'), [(0xE0, b'JFIF\0\1\1'), (0xEE, b'Adobe')])
+def test_a_few_pixels_in_each_of_many_segments_for_colours_go(marker, head):
+    raw = np.random.default_rng(8).integers(0, 250, 60 * 56, np.uint8).tobytes()
+    pieces = [
+        segment(marker, (head + raw[at : at + 5]).ljust(14, b'\0')) for at in range(0, len(raw), 5)
+    ]
+    data = with_segments(GREY, *pieces)
+    assert jpeg.unjudged(data) == 'data that can not be read'
+    done = jpeg.stripped(data)
+    assert len(done) < len(GREY) + 600
+    assert len(redacted(data)) < len(redacted(GREY)) + 600
+    few = with_segments(GREY, *pieces[:10])
+    assert jpeg.unjudged(few) == ''
+
+
+def test_a_thumbnail_in_exif_goes_under_any_marker():
+    tiff = b'II*\0' + struct.pack('<IHHHIII', 8, 1, 0x0111, 4, 1, 26, 0) + bytes(range(200))
+    hidden = segment(0xE3, b'Exif\0\0' + tiff)
+    data = with_segments(scene_jpeg(64, 64), hidden)
+    assert jpeg.unjudged(data) == 'a thumbnail in EXIF'
+    for done in (jpeg.stripped(data), redacted(data)):
+        assert bytes(range(200)) not in done
+        assert jpeg.unjudged(done) == ''
 
 
 @pytest.mark.parametrize('order', ['<', '>'])

@@ -448,8 +448,22 @@ def test_a_picture_in_an_unknown_chunk_goes():
         assert png.stripped(data) == built([ihdr, rows, end])
 
 
-def test_an_uncompressed_thumbnail_in_exif_goes():
-    tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, 0x111, 4, 1, 32, 0)
+@pytest.mark.parametrize('kind', [b'tEXt', b'sPLT', b'eXIf'])
+def test_pixels_in_what_is_called_text_go(kind):
+    ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
+    assert png.unjudged(built([ihdr, (kind, noise(30, 45).tobytes()), rows, end])) == ''
+    data = built([ihdr, (kind, noise(60, 60).tobytes()), rows, end])
+    assert png.unjudged(data) == 'data that can not be read'
+    assert png.stripped(data) == built([ihdr, rows, end])
+    assert second_picture_in(data, False) == '10800 bytes beside the picture inside the PNG'
+    assert other_loss(data, png.stripped(data)) == ''
+    profile = (b'iCCP', b'x\0\0' + zlib.compress(bytes(60_000)))
+    assert png.unjudged(built([ihdr, profile, rows, end])) == ''
+
+
+@pytest.mark.parametrize('tag', [0x0111, 0x014A], ids=['strips', 'directory below'])
+def test_an_uncompressed_thumbnail_in_exif_goes(tag):
+    tiff = b'II*\0\x08\0\0\0\0\0\x0e\0\0\0' + struct.pack('<HHHIII', 1, tag, 4, 1, 32, 0)
     ihdr, rows, end = chunks_of(png_bytes(noise(20, 20)))
     gamma = (b'gAMA', struct.pack('>I', 45455))
     data = built([ihdr, gamma, (b'eXIf', tiff + bytes(range(99))), rows, end])

@@ -84,7 +84,7 @@ def test_two_channels_that_become_one_are_both_heard_and_where_they_differ_it_is
     assert report.clean
     assert words_of(tmp_path / 'out') == {'/log': {'a': '1', 'b': '2', 'c': '3'}}
     (note,) = report.notes
-    assert "/log has channels of which 'b' is said in two ways" in note
+    assert note == '/log has channels that say two things of the same; the first is kept.'
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,46 @@ def test_the_language_of_a_definition_is_called_what_it_was_called(
         (schema,) = summary_of(tmp_path / 'back').schemas.values()
         assert (schema.encoding, schema.data.decode()) == (language, text)
     assert found == (language, text)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_picture_in_a_key_or_called_a_hash_does_not_get_out(tmp_path, storage):
+    coded = '/9j/' + 'Ab3d' * 500
+    said = {'topic_type_hash': coded}
+    source = bag(tmp_path / 'in.mcap', ('/log', {coded: '7', **said}), ('/log', {coded: '8'}))
+    report = run(source, tmp_path / 'out', storage=storage)
+    assert 'The type hash of /log is left out: it is none.' in report.losses
+    assert not any(b'Ab3d' in path.read_bytes() for path in (tmp_path / 'out').iterdir())
+
+
+def test_a_picture_in_the_name_of_a_record_is_not_in_the_report(tmp_path):
+    coded = '/9j/' + 'Ab3d' * 500
+    source = bag(tmp_path / 'in.mcap', ('/log', {}), records=[(coded, {'a': 'b'})])
+    report = run(source, tmp_path / 'out')
+    assert any(loss.startswith("The metadata record '/9j/Ab3d") for loss in report.losses)
+    for path in (tmp_path / 'out').iterdir():
+        assert b'Ab3d' * 20 not in path.read_bytes()
+
+
+@pytest.mark.parametrize('said', ['/9j/' + 'A' * 4000, b'\xff\xd8\xff' * 500, None])
+def test_what_is_no_name_of_a_language_is_left_out(tmp_path, said):
+    source = tmp_path / 'in'
+    run(bag(tmp_path / 'in.mcap', ('/log', {})), source, storage='sqlite3')
+    (file,) = source.glob('*.db3')
+    with sqlite3.connect(file) as database:
+        database.execute('CREATE TABLE other AS SELECT * FROM message_definitions')
+        database.execute('DROP TABLE message_definitions')
+        database.execute('UPDATE other SET encoding = ?', [said])
+        database.execute('ALTER TABLE other RENAME TO message_definitions')
+    database.close()
+    for storage in ('sqlite3', 'mcap'):
+        target = tmp_path / storage
+        run(source, target, storage=storage)
+        assert not any(b'/9j/' in path.read_bytes() for path in target.iterdir())
+        with BagReader(target) as reader:
+            assert [(item.language, item.definition) for item in reader.topics] == [
+                ('ros2msg', TEXT)
+            ]
 
 
 def test_words_that_were_not_in_the_input_are_found_by_the_proof(tmp_path):

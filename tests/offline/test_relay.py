@@ -1,5 +1,6 @@
 """What the first pass has read, kept for the second one as long as there is room."""
 
+import sqlite3
 import threading
 
 import pytest
@@ -120,3 +121,23 @@ def test_a_bag_with_other_topics_than_when_it_was_planned_is_refused(
     write_bag(source, [Entry('/log', STRING, 'line', SECOND)])
     with pytest.raises(InputError, match='changes while it is read'):
         taken(relay, reader, tmp_path)
+
+
+@pytest.mark.parametrize('most', [0, 3 * SIZE])
+@pytest.mark.parametrize('change', ['DELETE FROM messages WHERE id = 24', 'again'])
+def test_no_message_is_lost_between_two_readings(tmp_path, monkeypatch, most, change):
+    monkeypatch.setattr(module, 'MOST_BYTES', most)
+    entries = [Entry('/log', STRING, 'x' * SIZE, index * SECOND) for index in range(2 * COUNT)]
+    source = write_bag(tmp_path / 'in', entries, storage='sqlite3')
+    if change == 'again':
+        change = 'INSERT INTO messages SELECT 99, topic_id, timestamp, data FROM messages LIMIT 1'
+    with BagReader(source) as reader:
+        relay = Relay()
+        with images_of(reader, relay) as images:
+            list(images.items())
+        (file,) = source.glob('*.db3')
+        with sqlite3.connect(file) as database:
+            database.execute(change)
+        database.close()
+        with pytest.raises(InputError, match='changes while it is read'):
+            taken(relay, reader, tmp_path)

@@ -108,7 +108,7 @@ def test_of_a_png_what_is_behind_its_picture_has_to_go(twins, left):
 
 
 @pytest.mark.parametrize('order', ['<', '>'])
-@pytest.mark.parametrize('tag', [0x0111, 0x0144, 0x0201])
+@pytest.mark.parametrize('tag', [0x0111, 0x0144, 0x014A, 0x0201])
 def test_a_small_thumbnail_in_the_second_directory(order, tag):
     head = {'<': b'II*\0', '>': b'MM\0*'}[order]
     first = struct.pack(order + 'IHHHIHHI', 8, 1, 0x0112, 3, 1, 1, 0, 26)

@@ -27,9 +27,9 @@ ORIENTATION = 0x0112
 _ORDERS = {b'II*\0': '<', b'MM\0*': '>'}
 _EXIF_POINTER, _GPS_POINTER = 0x8769, 0x8825
 _POINTERS = (_EXIF_POINTER, _GPS_POINTER)
-_OTHER_POINTERS = (0x014A, 0xA005)
-_PICTURES = (0x0111, 0x0144, 0x0201)
-"""Tags of where a thumbnail lies: in strips, in tiles, as a JPEG."""
+_OTHER_POINTERS = (0xA005,)
+_PICTURES = (0x0111, 0x0144, 0x014A, 0x0201)
+"""Tags of where a thumbnail lies: in strips, in tiles, in a directory below, as a JPEG."""
 _LEFT_OUT = (*_OTHER_POINTERS, *_PICTURES, 0x0117, 0x0145, 0x0202)
 """And of how long it is."""
 _HEADER = 8

@@ -28,6 +28,10 @@ from anonymizer_node.formats.jpeg_frame import (
 MOST_SCANS = 100
 """A progressive picture has about ten; thousands keep a decoder busy for minutes."""
 
+MOST_TABLES = 4096
+"""All tables together take 2700 bytes. Where there are more in front of a scan most were never in
+use, and may be anything, bytes."""
+
 MOST_HEADS, MOST_HEAD = 4, 1 << 16
 """So many are kept for each thread, of so many bytes."""
 
@@ -108,10 +112,17 @@ def _parsed(data: bytes) -> Picture:
     tables: dict[int, NDArray[np.int64]] = {}
     found: list[Segment] = []
     later: list[Segment] = []
-    head = end = 0
+    head = end = unused = 0
     bounded = True
     for segment in segments(data):
         end = segment.end
+        if segment.marker in (_DQT, _DHT, _DRI):
+            unused += len(segment.payload)
+            if unused > MOST_TABLES:
+                raise FrameError(
+                    f'A JPEG has {unused} bytes of tables in front of one scan, which uses '
+                    f'{MOST_TABLES} at most; it is damaged, or hides something.'
+                )
         if is_frame(segment.marker):
             if header is not None:
                 raise FrameError('A JPEG has two frame headers; it is damaged or a collection.')
@@ -123,6 +134,7 @@ def _parsed(data: bytes) -> Picture:
             head = end if scans is None and not header.progressive else 0
             scans = scans or _Scans(header)
             scans.add(segment.payload)
+            unused = 0
         elif segment.marker == _DQT:
             _add_tables(tables, segment.payload, fixed=scans is not None)
         elif segment.marker == _DHT:

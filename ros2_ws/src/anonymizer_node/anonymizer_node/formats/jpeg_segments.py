@@ -8,7 +8,7 @@ Nobody looks at them. What can't be read is kept only if it is too small to show
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from anonymizer_node.formats import exif
@@ -88,8 +88,7 @@ def unjudged(beside: Iterable[Segment], later: Iterable[Segment], behind: bytes)
             found.add('a thumbnail in JFIF')
         elif begins_picture(payload):
             found.add(f'a picture in a segment {marker:#x}')
-    there = sum(4 + len(payload) for _, payload, _ in (*beside, *later))
-    if not found and there - len(kept(beside)) > MOST_UNREAD:
+    if not found and _size(beside) + _size(later) - _stays(beside) > MOST_UNREAD:
         found.add('data that can not be read')
     if behind.strip(b'\0\xff'):
         found.add('what lies behind the picture')
@@ -113,14 +112,19 @@ def kept(beside: Iterable[Segment], colour: bool = True) -> bytes:
     profile = _is_profile(beside)
     result: list[tuple[int, bytes]] = []
     has_exif = False
+    coded: set[int] = set()
     unread = 0
     for marker, payload, _ in beside:
-        if marker == _APP0 and payload[:5] == b'JFIF\0':
-            if colour and len(payload) >= 14:
-                result.append((marker, payload[:12] + b'\0\0'))
-        elif marker == _APP14 and payload[:5] == b'Adobe':
-            if colour:
-                result.append((marker, payload[:12]))
+        if (marker == _APP0 and payload[:5] == b'JFIF\0') or (
+            marker == _APP14 and payload[:5] == b'Adobe'
+        ):
+            # Once each; a few bytes in every one of many would be anything.
+            counted = 4 + len(payload) if marker in coded else 0
+            coded.add(marker)
+            short = payload[:12] + b'\0\0' * (marker == _APP0)
+            if colour and len(payload) >= len(short) and unread + counted <= MOST_UNREAD:
+                unread += counted
+                result.append((marker, short))
         elif _is_icc(marker, payload):
             if profile:
                 result.append((marker, payload))
@@ -131,6 +135,8 @@ def kept(beside: Iterable[Segment], colour: bool = True) -> bytes:
                 result.append((marker, _EXIF + tiff))
         elif payload[:5] in (b'JFIF\0', b'JFXX\0') or payload[:4] == b'MPF\0':
             continue  # JFIF under another marker than its own has a thumbnail in it as well.
+        elif payload[:6] == _EXIF and exif.has_thumbnail(payload[6:]):
+            continue  # And so may EXIF.
         elif unread + len(payload) <= MOST_UNREAD:
             unread += len(payload)
             result.append((marker, payload))
@@ -192,6 +198,19 @@ def spliced(encoded: bytes, segments: bytes, colour: bool = True) -> bytes:
         position += 2 + int.from_bytes(encoded[4:6], 'big')
         return encoded[:position] + segments + encoded[position:]
     return encoded[:2] + segments + encoded[position:]
+
+
+def _stays(beside: Sequence[Segment]) -> int:
+    """How many bytes of segments are in `kept`'s.
+
+    Values of EXIF that lie one over the other are longer apart: that makes no room for others.
+    """
+    first = [item for item in beside if item.marker == _APP1 and item.payload[:6] == _EXIF][:1]
+    return len(kept(beside)) - max(0, len(kept(first)) - _size(first))
+
+
+def _size(beside: Iterable[Segment]) -> int:
+    return sum(4 + len(payload) for _, payload, _ in beside)
 
 
 def _is_icc(marker: int, payload: bytes) -> bool:

@@ -30,6 +30,9 @@ SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MOST_ANCILLARY = 1 << 16
 """What is no picture data may take this much of a file together, unpacked, bytes."""
 
+MOST_TEXT = 4096
+"""And what is no colour profile this much, bytes, as EXIF may in a JPEG: text may be anything."""
+
 MOST_UNKNOWN = 512
 """Chunks that are none of `_KNOWN` may take this much of it, bytes: too little to show anybody."""
 
@@ -96,7 +99,7 @@ def unjudged(data: bytes) -> str:
     `redact` and `stripped` leave it out.
     """
     found = set()
-    size = unknown = 0
+    size = text = unknown = 0
     end = len(SIGNATURE)
     for kind, content, whole in chunks(data):
         end += len(whole)
@@ -107,12 +110,13 @@ def unjudged(data: bytes) -> str:
         if kind in _PACKED:
             parts.append(_unpacked(kind, content))
         size += sum(map(len, parts))
+        text += sum(map(len, parts)) * (kind != b'iCCP')
         # Programs without a chunk of its own for EXIF write it as text, in hexadecimal.
         if any(map(exif.begins_picture, parts)) or content.startswith(b'Raw profile type '):
             found.add(f'a picture in a chunk {kind.decode("ascii", "replace")}')
         elif kind == b'eXIf' and exif.has_thumbnail(content):
             found.add('a thumbnail in EXIF')
-    if unknown > MOST_UNKNOWN or size > MOST_ANCILLARY:
+    if unknown > MOST_UNKNOWN or text > MOST_TEXT or size > MOST_ANCILLARY:
         found.add('data that can not be read')
     if data[end:].strip(b'\0'):
         found.add('what lies behind the picture')

@@ -19,6 +19,9 @@ from anonymizer_node.formats.rosbag.staging import sync, sync_tree
 
 ATTACHMENT_ACTIONS = ('drop', 'copy')
 
+MOST_NAME = 60
+"""Characters that the report has of a name."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -139,7 +142,7 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
     remarks = Remarks(list(reader.losses), list(reader.notes))
     placeless = f'{packing.storage} has no place for'
     for record, small in _told_apart(reader):
-        said = f'The metadata record {record.name!r} is left out'
+        said = f'The metadata record {_named(record.name)} is left out'
         if not small:
             remarks.losses.append(
                 f'{said}: with what else lies beside the messages it is large enough to hold a '
@@ -158,7 +161,7 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
             dict.fromkeys(repr(key) for item in reader.topics for key, _ in item.words)
         )
         remarks.losses.append(f'What channels say under {said} is left out: {placeless} it.')
-    names = ', '.join(repr(name) for name, _, _ in reader.attachments)
+    names = ', '.join(_named(name) for name, _, _ in reader.attachments)
     if names and output.attachments == 'drop':
         remarks.notes.append(f'The attachments {names} are left out, as asked.')
     elif names and not output.attachments:
@@ -172,6 +175,11 @@ def remarks_of(reader: BagReader, packing: Packing, output: Output) -> Remarks:
     if reader.packing.storage == 'mcap' and packing.storage != 'mcap':
         remarks.notes.append(f'{placeless} publish times and sequence numbers: they are not kept.')
     return remarks
+
+
+def _named(name: str) -> str:
+    """A name as the report has it, which is written into the target: too little for a picture."""
+    return repr(name if len(name) <= MOST_NAME else f'{name[:MOST_NAME]}...')
 
 
 def _told_apart(reader: BagReader) -> list[tuple[MetadataRecord, bool]]:

@@ -34,6 +34,7 @@ class Relay:
         self._changed = threading.Condition()
         self._waiting: deque[Digested] = deque()
         self._bytes = 0
+        self._count = 0  # Of all that were put in, kept or not.
         self._full = self._ended = False
         self._error: BaseException | None = None
 
@@ -41,6 +42,7 @@ class Relay:
         """Keep the next message, unless there was no room for it or for one before it."""
         size = len(message.data) + _OVERHEAD
         with self._changed:
+            self._count += 1
             self._full = self._full or self._bytes + size > MOST_BYTES
             if not self._full:
                 self._waiting.append((message, digest))
@@ -72,11 +74,22 @@ class Relay:
             return
         with BagReader(reader.path, scratch) as again:
             if again.topics != reader.topics:
-                raise InputError(
-                    f'{str(reader.path)!r} changes while it is read. Let nothing write to it.'
-                )
+                raise _changing(reader.path)
             for message in islice(again.messages(), count, None):
+                count += 1
                 yield message, ''
+        # Of images each is compared with its record; of the others none may be lost, or come twice.
+        if count != self._whole():
+            raise _changing(reader.path)
+
+    def _whole(self) -> int:
+        """How many messages were put in, when all of them are."""
+        with self._changed:
+            while not self._ended:
+                self._changed.wait()
+            if self._error is not None:
+                raise self._error
+            return self._count
 
     def _next(self) -> Digested | None:
         with self._changed:
@@ -89,3 +102,7 @@ class Relay:
             kept = self._waiting.popleft()
             self._bytes -= len(kept[0].data) + _OVERHEAD
             return kept
+
+
+def _changing(path: Path) -> InputError:
+    return InputError(f'{str(path)!r} changes while it is read. Let nothing write to it.')

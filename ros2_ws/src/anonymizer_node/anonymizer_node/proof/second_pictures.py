@@ -38,7 +38,7 @@ _PNG_PICTURE = frozenset({b'IHDR', b'PLTE', b'IDAT', b'IEND', b'tRNS'})
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 _TURN = (0, 0x0112, 3, 1)
 """An orientation, all but its value."""
-_PICTURE_TAGS = frozenset({0x0111, 0x0144, 0x0201})
+_PICTURE_TAGS = frozenset({0x0111, 0x0144, 0x014A, 0x0201})
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
@@ -140,7 +140,9 @@ def _second_in_jpeg(file: _File) -> str:
             return 'a thumbnail in JFIF'
         if not _is_profile(kind, body):
             counted += len(body)
-            unread += len(body) - (_explained(body[6:]) if body[:6] == _EXIF else 0)
+            # Values that lie one over the other explain more than there is.
+            explained = _explained(body[6:]) if body[:6] == _EXIF else 0
+            unread += max(0, len(body) - explained)
     if profile and (profile[36:40] != b'acsp' or len(profile) > _MOST_PROFILE):
         return 'something that is called a colour profile'
     if counted > MOST_BESIDE or unread > MOST_UNREAD:
@@ -155,18 +157,19 @@ def _is_profile(kind: bytes, body: bytes) -> bool:
 
 
 def _second_in_png(file: _File, redacted: bool) -> str:
-    counted = 0
+    counted = text = 0
     for kind, body in file.beside:
         name = kind.decode('ascii', 'replace')
         if redacted and kind in _LATER_PICTURES:
             return f'a {name} chunk inside the PNG'
         parts = (body, _unpacked(body))
         counted += sum(map(len, parts))
+        text += sum(map(len, parts)) * (kind != b'iCCP')
         if any(start in part for part in parts for start in _STARTS):
             return f'a picture in a {name} chunk inside the PNG'
         if body.startswith(b'Raw profile type') or (kind == b'eXIf' and _has_picture(body)):
             return f'a thumbnail in a {name} chunk inside the PNG'
-    if counted > _MOST_CHUNKS:
+    if counted > _MOST_CHUNKS or text > MOST_BESIDE:
         return f'{counted} bytes beside the picture inside the PNG'
     return 'something behind the picture' if file.behind else ''
 

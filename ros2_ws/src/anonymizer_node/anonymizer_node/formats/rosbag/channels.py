@@ -20,10 +20,8 @@ def joined(words: Words, other: Topic, notes: list[str]) -> Words:
     known = dict(words)
     for key, value in other.words:
         if known.setdefault(key, value) != value:
-            note = (
-                f'{other.name} has channels of which {key!r} is said in two ways; the first one is '
-                'kept.'
-            )
+            # Without the key, which may be a picture: notes are written into the target.
+            note = f'{other.name} has channels that say two things of the same; the first is kept.'
             if note not in notes:
                 notes.append(note)
     return tuple(known.items())

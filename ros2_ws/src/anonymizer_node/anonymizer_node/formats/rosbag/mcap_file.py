@@ -20,7 +20,13 @@ from rosbags.rosbag2.metadata import parse_qos
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.rosbag import metadata
 from anonymizer_node.formats.rosbag.mcap_chunks import in_order, records_of
-from anonymizer_node.formats.rosbag.model import Attachment, MetadataRecord, Stored, Topic
+from anonymizer_node.formats.rosbag.model import (
+    LANGUAGES,
+    Attachment,
+    MetadataRecord,
+    Stored,
+    Topic,
+)
 from anonymizer_node.formats.rosbag.staging import in_words
 
 MAGIC = b'\x89MCAP0\r\n'
@@ -226,7 +232,7 @@ class McapFile:
                     f'{channel.topic} in {self.path.name} is encoded as '
                     f'{channel.message_encoding!r}, not as cdr'
                 )
-            readable = schema is not None and schema.encoding in ('ros2msg', 'ros2idl', 'omgidl')
+            readable = schema is not None and schema.encoding in LANGUAGES
             said = channel.metadata
             self.topics.append(
                 Topic(

@@ -24,6 +24,9 @@ ENDINGS = {'mcap': '.mcap', 'sqlite3': '.db3'}
 COMPRESSIONS = ('none', 'file', 'message', 'lz4', 'zstd')
 """What `--compression` takes: rosbag2's own modes, in zstd, and those of an MCAP file's chunks."""
 
+LANGUAGES = ('ros2msg', 'ros2idl', 'omgidl')
+"""What the languages of definitions are called. A storage may say anything in that place."""
+
 UNKNOWN_HASH = 'RIHS01_' + '0' * 64
 """Written for a type whose definition the source doesn't hold, such as those of Humble's .db3."""
 
@@ -133,6 +136,11 @@ def size_of_words(values: Iterable[tuple[object, object]]) -> int:
 def innocent(values: Iterable[tuple[object, object]]) -> bool:
     """Whether words are too few, and each of them too short, to be a picture."""
     return size_of_words(values) <= MOST_WORDS
+
+
+def is_hash(text: object) -> bool:
+    """Whether this may be the hash of a type, or none was known; longer, it may be a picture."""
+    return isinstance(text, str) and len(text) <= len(UNKNOWN_HASH)
 
 
 class Leaf(NamedTuple):

@@ -30,6 +30,7 @@ from anonymizer_node.formats.rosbag.model import (
     Place,
     Topic,
     innocent,
+    is_hash,
 )
 from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
 from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
@@ -275,6 +276,13 @@ class BagReader:
             told = self._added_up()
         else:
             self._defined(told)
+        for topic in self.topics:
+            if not is_hash(topic.type_hash or ''):
+                self.losses.append(f'The type hash of {topic.name} is left out: it is none.')
+        self.topics = tuple(
+            topic if is_hash(topic.type_hash or '') else topic._replace(type_hash='')
+            for topic in self.topics
+        )
         self.definitions = tuple(dict.fromkeys(self._files.definitions))
         self._disputed = own_types(self.definitions)[1]
         self.types = typestore_of(self.definitions)

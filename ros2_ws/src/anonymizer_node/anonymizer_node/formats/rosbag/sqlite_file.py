@@ -15,7 +15,13 @@ from rosbags.rosbag2.metadata import parse_qos
 
 from anonymizer_node.core.errors import InputError
 from anonymizer_node.formats.rosbag import metadata
-from anonymizer_node.formats.rosbag.model import Attachment, MetadataRecord, Stored, Topic
+from anonymizer_node.formats.rosbag.model import (
+    LANGUAGES,
+    Attachment,
+    MetadataRecord,
+    Stored,
+    Topic,
+)
 from anonymizer_node.formats.rosbag.staging import in_words, require_space
 
 BESIDE = ('-wal', '-journal')
@@ -141,7 +147,8 @@ class SqliteFile:
                 f'SELECT topic_type, encoded_message_definition, {column}'  # noqa: S608
                 ' FROM message_definitions ORDER BY id'
             ):
-                definitions.setdefault(msgtype, (text, language))
+                known = language if language in LANGUAGES else ''
+                definitions.setdefault(msgtype, (text, known))
                 self.definitions.append((str(msgtype), str(text)))
         if columns['metadata']:
             for (text,) in database.execute('SELECT metadata FROM metadata ORDER BY id'):
