@@ -19,6 +19,7 @@ from anonymizer_node.formats.rosbag import (
     channels,
     found,
     metadata,
+    topics,
     zipped,
 )
 from anonymizer_node.formats.rosbag.definitions import leaves_of, own_types, places_of, typestore_of
@@ -30,13 +31,10 @@ from anonymizer_node.formats.rosbag.model import (
     Place,
     Topic,
     innocent,
-    is_hash,
 )
-from anonymizer_node.formats.rosbag.parts import Parts, StorageFile
+from anonymizer_node.formats.rosbag.parts import Parts
 from anonymizer_node.formats.rosbag.sqlite_file import SqliteFile
 from anonymizer_node.formats.rosbag.staging import NoRoomError
-
-_ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
 
 class BagReader:
@@ -176,12 +174,12 @@ class BagReader:
         try:
             for number in range(len(self._files.paths)):
                 part = self._files.part(number)
-                topics = self._topics_of(part)
+                by_channel = topics.by_channel(part, self.topics, self.definitions, self._disputed)
                 for stored in part.messages():
                     packed = self.compression == 'message'
                     data = zipped.message(stored.data) if packed else stored.data
                     yield BagMessage(
-                        topics[stored.channel],
+                        by_channel[stored.channel],
                         stored.time_ns,
                         data,
                         stored.publish_ns,
@@ -273,16 +271,10 @@ class BagReader:
         told = self._files.told
         if told is None:
             self._files.skip_what_is_empty()
-            told = self._added_up()
+            told, found_topics = topics.added_up(self._files)
         else:
-            self._defined(told)
-        for topic in self.topics:
-            if not is_hash(topic.type_hash or ''):
-                self.losses.append(f'The type hash of {topic.name} is left out: it is none.')
-        self.topics = tuple(
-            topic if is_hash(topic.type_hash or '') else topic._replace(type_hash='')
-            for topic in self.topics
-        )
+            found_topics = topics.defined(self._files, told)
+        self.topics = topics.without_false_hashes(found_topics, self.losses)
         self.definitions = tuple(dict.fromkeys(self._files.definitions))
         self._disputed = own_types(self.definitions)[1]
         self.types = typestore_of(self.definitions)
@@ -300,93 +292,3 @@ class BagReader:
             self.compression or (sorted(chunks)[0] if chunks else 'none'),
             numbered=numbered or len(self._files.paths) > 1,
         )
-
-    def _defined(self, told: metadata.Metadata) -> None:
-        """The topics of metadata.yaml, with the definitions that are in the files."""
-        by_topic: dict[tuple[str, str], Topic] = {}
-        definitions: dict[str, Topic] = {}
-        words: dict[tuple[str, str], channels.Words] = {}
-        for number, path in enumerate(self._files.paths):
-            # To look into a compressed file it has to be unpacked: no more of them than needed.
-            lacking = any(item.msgtype not in definitions for item in told.topics)
-            if number == 0 or lacking or path.suffix != found.ZIPPED:
-                for item in self._files.part(number).topics:
-                    kind = item.name, item.msgtype
-                    words[kind] = channels.joined(words.get(kind, ()), item, self.notes)
-                    if item.definition:
-                        definitions.setdefault(item.msgtype, item)
-                        by_topic.setdefault(kind, item)
-        topics = []
-        for item in told.topics:
-            kind = item.name, item.msgtype
-            known = by_topic.get(kind) or definitions.get(item.msgtype, item)
-            topics.append(
-                item._replace(
-                    definition=known.definition,
-                    language=known.language,
-                    words=words.get(kind, ()),
-                )
-            )
-        self.topics = tuple(topics)
-
-    def _added_up(self) -> metadata.Metadata:
-        """What the files say together, where there is no metadata.yaml."""
-        topics: dict[tuple[Any, ...], Topic] = {}
-        whole = metadata.Metadata(start_ns=2**63 - 1)
-        last_ns = 0
-        self._files.skip_what_broke_at_once()
-        for number, path in enumerate(self._files.paths):
-            part = self._files.part(number)
-            whole.storage = 'sqlite3' if isinstance(part, SqliteFile) else 'mcap'
-            if part.told is not None:
-                whole.version, whole.ros_distro = part.told.version, part.told.ros_distro
-                whole.custom_data = part.told.custom_data
-            for item in part.topics:
-                known = topics.setdefault(_alike(item), item._replace(count=0))
-                topics[_alike(item)] = known._replace(
-                    count=known.count + item.count,
-                    definition=known.definition or item.definition,
-                    type_hash=known.type_hash or item.type_hash,
-                    language=known.language or item.language,
-                    words=channels.joined(known.words, item, self.notes),
-                )
-            whole.count += part.count
-            whole.start_ns = min(whole.start_ns, part.first_ns)
-            last_ns = max(last_ns, part.last_ns)
-            if path.suffix == found.ZIPPED:
-                whole.compression = 'file'
-        whole.duration_ns = max(0, last_ns - whole.start_ns)
-        self.topics = tuple(item._replace(key=key) for key, item in enumerate(topics.values(), 1))
-        if self._first_is_zipped():
-            whole.compression = 'message'
-        return whole
-
-    def _first_is_zipped(self) -> bool:
-        """Whether messages are compressed: none in CDR begins like a zstd frame."""
-        first = next(iter(self._files.part(0).messages()), None) if self._files.paths else None
-        return first is not None and first.data.startswith(_ZSTD_MAGIC)
-
-    def _topics_of(self, part: StorageFile) -> dict[int, Topic]:
-        """The channels of a file as topics of the recording.
-
-        Raises:
-            InputError: If metadata.yaml doesn't have one that has messages, or the file defines a
-                type otherwise than those that were looked at to decide what is done with topics.
-        """
-        later = [item for item in part.definitions if item not in self.definitions]
-        if later and own_types([*self.definitions, *later])[1] - self._disputed:
-            raise InputError(f'{part.path.name} has another definition of a type than the others.')
-        exact = {_alike(item): item for item in self.topics}
-        by_type = {(item.name, item.msgtype): item for item in self.topics}
-        topics = {}
-        for item in part.topics:
-            topic = exact.get(_alike(item)) or by_type.get((item.name, item.msgtype))
-            if topic is None and item.count:
-                raise InputError(f'{part.path.name} has {item.name}, metadata.yaml has not.')
-            if topic is not None:
-                topics[item.key] = topic
-        return topics
-
-
-def _alike(topic: Topic) -> tuple[Any, ...]:
-    return (topic.name, topic.msgtype, topic.qos)
