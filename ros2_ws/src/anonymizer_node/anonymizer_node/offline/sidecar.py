@@ -10,20 +10,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from tempfile import gettempdir
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from anonymizer_node.core.errors import DetectorError, InputError
-from anonymizer_node.offline.chain import START, BrokenChainError, link, unlink
+from anonymizer_node.offline.chain import START, BrokenChainError, unlink
+from anonymizer_node.offline.line_file import LineEnd, LineFile, StaleError
 from anonymizer_node.offline.private import locked, make_folder, open_private, temporary
 from anonymizer_node.offline.pruning import prune, used
 from anonymizer_node.offline.records import Record, as_json, failed, from_json
+
+__all__ = ['COMPLETE', 'MOST_FRESH', 'PARTIAL', 'LineEnd', 'Sidecar', 'StaleError']
 
 FORMAT = 'anonymizer_node detections'
 VERSION = 1
@@ -31,19 +33,7 @@ COMPLETE, PARTIAL = '.detections', '.partial'
 MOST_FRESH = 4096
 """So many records are in memory too until they are read; the others are read from the file."""
 
-_READ_BYTES = 1 << 20
 _UNREADABLE = (BrokenChainError, DetectorError, ValueError, KeyError, TypeError)
-
-
-class StaleError(InputError):
-    """The records are not of the messages that the bag holds now."""
-
-
-class LineEnd(NamedTuple):
-    """The end of a line: bytes up to there, and the digest of the line."""
-
-    end: int
-    digest: str
 
 
 class Sidecar:
@@ -71,11 +61,10 @@ class Sidecar:
         self._name = hashlib.sha256(said).hexdigest()[:32]
         self._folder = folder
         self._kept = folder is not None
-        self._file: FileIO
+        self._file: LineFile
         self._changed = threading.Condition()
-        self._start = self._ready = LineEnd(0, START)
+        self._start = LineEnd(0, START)
         self._fresh: dict[int, tuple[Record, LineEnd]] = {}  # By where their lines begin.
-        self._earlier = 0
         self._retry = self._done = False
         self._error: BaseException | None = None
 
@@ -105,7 +94,7 @@ class Sidecar:
     def earlier(self) -> Iterator[tuple[Record, LineEnd]]:
         """The records that an unfinished run left; each is used only once it is confirmed."""
         place = self._start
-        for line, behind in self._lines(self._start, self._earlier):
+        for line, behind in self._file.lines(self._start, self._file.end):
             yield from_json(unlink(place.digest, line)[0], self.names), behind
             place = behind
 
@@ -135,9 +124,9 @@ class Sidecar:
     def _keep(self) -> None:
         """Let later runs have it. This one has all of it already: that it can't is no error."""
         try:
-            self._cut()
-            self._put({'frames_end': True})
-            os.fsync(self._file.fileno())
+            self._file.cut()
+            self._file.put({'frames_end': True})
+            self._file.sync()
             self._path(PARTIAL).replace(self._path(COMPLETE))
             assert self._folder is not None
             prune(self._folder, (COMPLETE, PARTIAL), self._path(COMPLETE))
@@ -171,11 +160,11 @@ class Sidecar:
         place = self._start
         while True:
             with self._changed:
-                while not (self._error or self._done or self._ready.end > place.end):
+                while not (self._error or self._done or self._file.ready.end > place.end):
                     self._changed.wait()
                 if self._error is not None:
                     raise self._error
-                ready = self._ready.end
+                ready = self._file.ready.end
                 fresh = self._fresh.pop(place.end, None)
             if ready == place.end:
                 return
@@ -183,7 +172,7 @@ class Sidecar:
                 record, place = fresh
                 yield record
                 continue
-            for line, behind in self._lines(place, ready):
+            for line, behind in self._file.lines(place, ready):
                 try:
                     record = from_json(unlink(place.digest, line)[0], self.names)
                 except _UNREADABLE as error:
@@ -205,10 +194,10 @@ class Sidecar:
             if complete is None:
                 self.notes.append(self._foreign(COMPLETE))
             else:
-                self._file = complete
+                self._file = LineFile(complete, self._changed)
                 end, whole = self._trusted()
                 if whole:
-                    self._ready = LineEnd(end, START)
+                    self._file.ready = LineEnd(end, START)
                     self.was_complete = self._done = True
                     used(self._path(COMPLETE))
                     return
@@ -223,27 +212,26 @@ class Sidecar:
             self._kept = False
             self._begin(temporary())
             return
-        self._file = file
-        self._earlier, _ = self._trusted()
-        if not self._earlier:
+        self._file = LineFile(file, self._changed)
+        self._file.end, _ = self._trusted()
+        if not self._file.end:
             self._begin(file)
-        self._ready = self._start
+        self._file.ready = self._start
 
     def _begin(self, file: FileIO) -> None:
-        self._file = file
+        self._file = LineFile(file, self._changed)
         file.truncate(0)
         self._write(self._header)
-        self._start = self._ready
-        self._earlier = self._ready.end
+        self._start = self._file.ready
 
     def _trusted(self) -> tuple[int, bool]:
         """Up to where the file is as it was written, and whether that is all of it.
 
         A record of a detector that failed, and what is behind it, isn't trusted.
         """
-        place, size = LineEnd(0, START), os.fstat(self._file.fileno()).st_size
+        place, size = LineEnd(0, START), self._file.size()
         try:
-            for line, behind in self._lines(place, size):
+            for line, behind in self._file.lines(place, size):
                 value, digest = unlink(place.digest, line)
                 if value == {'frames_end': True}:
                     return place.end, behind.end == size and place.end > 0
@@ -258,62 +246,24 @@ class Sidecar:
             pass
         return place.end, False
 
-    def _lines(self, place: LineEnd, end: int) -> Iterator[tuple[bytes, LineEnd]]:
-        """The whole lines from a place to an end, and where each ends."""
-        at, rest = place.end, b''
-        while at < end:
-            with self._changed:
-                self._file.seek(at)
-                read = self._file.read(min(_READ_BYTES, end - at))
-            if not read:
-                return
-            at += len(read)
-            *lines, rest = (rest + read).split(b'\n')
-            begin = at - len(rest) - sum(len(line) + 1 for line in lines)
-            for line in lines:
-                begin += len(line) + 1
-                yield line + b'\n', LineEnd(begin, _digest_in(line))
-
     def _write(self, value: Any, record: Record | None = None) -> None:
-        begin = self._ready.end
+        begin = self._file.ready.end
         try:
-            line = self._put(value)
+            line = self._file.put(value)
         except OSError as error:
             if self._kept:
                 self._lose(error)
                 line = self._put_elsewhere(value)
             else:
                 raise self._unwritable(error) from error
-        self._earlier = line.end
+        self._file.end = line.end
         self._advance(line, None if record is None else (begin, record))
-
-    def _put(self, value: Any) -> LineEnd:
-        """Write a line behind those that are ready, and say where it ends."""
-        line, digest = link(self._ready.digest, value)
-        self._cut()
-        with self._changed:
-            self._file.seek(self._ready.end)
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
-        return LineEnd(self._ready.end + len(line), digest)
 
     def _put_elsewhere(self, value: Any) -> LineEnd:
         """Go on in a file for this run alone: where it was kept is no room for more."""
         try:
-            other = temporary()
-            with self._changed:
-                at = 0
-                while at < self._ready.end:
-                    self._file.seek(at)
-                    read = self._file.read(min(_READ_BYTES, self._ready.end - at))
-                    if not read:
-                        raise StaleError('What was detected was cut off while it was written.')
-                    other.write(read)
-                    at += len(read)
-                self._file, full = other, self._file
-            full.close()
-            return self._put(value)
+            self._file.move(temporary())
+            return self._file.put(value)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -329,16 +279,10 @@ class Sidecar:
             'to it. Name a folder of your own with the setting detection_cache.'
         )
 
-    def _cut(self) -> None:
-        """Take away what wasn't confirmed."""
-        if self._earlier > self._ready.end:
-            self._file.truncate(self._ready.end)
-            self._earlier = self._ready.end
-
     def _advance(self, place: LineEnd, fresh: tuple[int, Record] | None = None) -> None:
         """All is ready up to there; `fresh` is the last record, and where its line begins."""
         with self._changed:
-            self._ready = place
+            self._file.ready = place
             if fresh is not None and len(self._fresh) < MOST_FRESH:
                 self._fresh[fresh[0]] = fresh[1], place
             self._changed.notify_all()
@@ -346,8 +290,3 @@ class Sidecar:
     def _path(self, ending: str) -> Path:
         assert self._folder is not None
         return self._folder / (self._name + ending)
-
-
-def _digest_in(line: bytes) -> str:
-    """What a line says its digest is."""
-    return line.rpartition(b'\t')[2].decode('ascii', 'replace')
