@@ -87,6 +87,22 @@ def test_edges_stated_within_a_region_take_no_colours_from_being_judged(axis):
     assert why_visible(*pictures, [WHOLE, *strips])
 
 
+@pytest.mark.parametrize('axis', [0, 1])
+def test_colours_along_the_seams_within_a_region(axis):
+    before = photograph()
+    mark = np.full_like(before, 128)
+    lines = [at for edge in range(16, HEIGHT, 16) for at in (edge - 1, edge)]
+    at = (slice(None), lines) if axis else lines
+    mark[at] = before[at]
+    grey = np.full_like(before, 128)
+    strips = [
+        Region(*((at - 1, 0, at + 17, HEIGHT) if axis else (0, at - 1, WIDTH, at + 17)))
+        for at in range(16, HEIGHT - 17, 16)
+    ]
+    pictures = as_jpeg(before), Picture((as_jpeg(grey).layers[0], as_jpeg(mark).layers[1]), 'jpeg')
+    assert why_visible(*pictures, [WHOLE, *strips])
+
+
 @pytest.mark.parametrize('across', [False, True])
 def test_seams_of_black_strips_are_black_where_another_strip_goes_on(across):
     before = photograph()

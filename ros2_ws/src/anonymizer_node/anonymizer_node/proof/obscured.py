@@ -152,7 +152,11 @@ def why_region_visible(
         if method == 'blackout' or after.depth:
             return 'is not black'
         seams = seams_across(regions, new)
-        for part, values, alone in _parts(within, _drawn(regions, after, new), seams):
+        for part, values, alone, mixed in _parts(within, _drawn(regions, after, new), seams):
+            if mixed:
+                if not _is_drawn_of_few(after, new, part, values, mixed):
+                    return f'shows more than {MOST_VALUES} values along it'
+                continue
             left, peak = detail(cut(new, part), values, new.apart)
             if left > levels and detail(cut(old, part), values, old.apart)[0] > levels:
                 return f'still shows detail of {left:.1f} levels'
@@ -227,14 +231,18 @@ def _values(region: Region) -> int:
     return max(1, int(min(region.width, region.height) / cell + 1e-9))
 
 
-def _is_drawn_of_few(picture: Picture, layer: Layer, part: Region, values: int) -> bool:
-    """Whether a piece shows few values along its longer side, too."""
+def _is_drawn_of_few(
+    picture: Picture, layer: Layer, part: Region, values: int, mixed: bool = False
+) -> bool:
+    """Whether a piece shows few values along its longer side, too; where two mix, those of both."""
     colours = layer is not picture.layers[0]
     jpeg = picture.kind == 'jpeg'
     most = _MOST_COLOUR_PIECES if jpeg and colours else _MOST_PIECES[picture.kind]
     every = 2 if colours and not jpeg else 1
     levels = _LEVELS[picture.kind]
-    return is_drawn_of_few(cut(layer, part), values, most, levels, layer.apart, every)
+    return is_drawn_of_few(
+        cut(layer, part), values, 2 * most if mixed else most, levels, layer.apart, every
+    )
 
 
 def _changes_where_narrow(layer: Layer, part: Region, region: Region) -> bool:
@@ -295,14 +303,15 @@ def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, level
 
 def _parts(
     region: Region, drawn: Sequence[_Drawn], seams: Sequence[Region]
-) -> Iterator[tuple[Region, int, bool]]:
-    """A region cut where others begin or end in it, without the seams of those.
+) -> Iterator[tuple[Region, int, bool, bool]]:
+    """A region cut where others begin or end in it, and the seams of those.
 
-    Which of several was drawn on top needn't be known: each piece shows one of them alone.
+    Which of several was drawn on top needn't be known: each piece shows one of them alone, but for
+    the seams.
 
     Yields:
-        A piece, the most values that its shorter side may carry, and whether only one region
-        covers it.
+        A piece, the most values that its shorter side may carry, whether only one region covers
+        it, and whether it is such a seam.
     """
     near = [other for other in drawn if _overlap(other.region, region)]
     mixed = [seam for seam in seams if _overlap(seam, region)]
@@ -312,10 +321,9 @@ def _parts(
     for y0, y1 in pairwise(ys):
         for x0, x1 in pairwise(xs):
             part = Region(x0, y0, x1, y1)
-            if any(_overlap(seam, part) for seam in mixed):
-                continue
+            is_mixed = any(_overlap(seam, part) for seam in mixed)
             covers = {other for other in near if _overlap(other.region, part)}
-            yield part, max(other.values for other in covers), len(covers) == 1
+            yield part, max(other.values for other in covers), len(covers) == 1, is_mixed
 
 
 def _overlap(one: Region, other: Region) -> bool:
