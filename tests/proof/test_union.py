@@ -51,6 +51,58 @@ def test_stripes_of_a_jpeg_that_are_nothing_but_seam(method):
     assert why_visible(*pictures, stripes[-1:], method)  # It has room beside its seam.
 
 
+@LIBRARY
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+@pytest.mark.parametrize('sampling', SAMPLINGS)
+@pytest.mark.parametrize('upright', [True, False])
+def test_one_person_before_another_of_other_colours(method, sampling, upright):
+    stripes = (np.arange(240) // 48 % 2 * 200 + 20).astype(np.uint8)
+    before = np.empty((240, 240, 3), np.uint8)
+    before[:, :144], before[:, 144:] = stripes[:, None, None], 240 - stripes[:, None, None]
+    before[::5, ::3] = photograph()[:240:5, :240:3]
+    regions = [Region(16, 0, 144, 240), Region(130, 40, 170, 230)]
+    if not upright:
+        before = np.ascontiguousarray(before.transpose(1, 0, 2))
+        regions = [Region(y0, x0, y1, x1) for x0, y0, x1, y1 in regions]
+    data = jpeg_of(before, sampling)
+    done, hidden, note = jpeg.redact(data, regions, method, 0.0)
+    pictures = [picture_of(SimpleNamespace(format='jpeg', data=each)) for each in (data, done)]
+    assert not note
+    assert why_visible(*pictures, hidden, method) == ''
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+def test_edges_stated_within_a_region_take_no_colours_from_being_judged(axis):
+    before = photograph()
+    grey = np.full_like(before, 128)
+    mark = grey.copy()
+    mark[80:160, 80:160] = before[80:160, 80:160]
+    strips = [
+        Region(*((at, 0, at + 8, HEIGHT) if axis else (0, at, WIDTH, at + 8)))
+        for at in range(81, 160, 2)
+        if (at + 1) % 16 and (at + 7) % 16
+    ]
+    pictures = as_jpeg(before), Picture((as_jpeg(grey).layers[0], as_jpeg(mark).layers[1]), 'jpeg')
+    assert why_visible(*pictures, [WHOLE])
+    assert why_visible(*pictures, [WHOLE, *strips])
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+def test_colours_along_the_seams_within_a_region(axis):
+    before = photograph()
+    mark = np.full_like(before, 128)
+    lines = [at for edge in range(16, HEIGHT, 16) for at in (edge - 1, edge)]
+    at = (slice(None), lines) if axis else lines
+    mark[at] = before[at]
+    grey = np.full_like(before, 128)
+    strips = [
+        Region(*((at - 1, 0, at + 17, HEIGHT) if axis else (0, at - 1, WIDTH, at + 17)))
+        for at in range(16, HEIGHT - 17, 16)
+    ]
+    pictures = as_jpeg(before), Picture((as_jpeg(grey).layers[0], as_jpeg(mark).layers[1]), 'jpeg')
+    assert why_visible(*pictures, [WHOLE, *strips])
+
+
 @pytest.mark.parametrize('across', [False, True])
 def test_seams_of_black_strips_are_black_where_another_strip_goes_on(across):
     before = photograph()

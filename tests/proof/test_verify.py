@@ -514,6 +514,14 @@ INSERTED = {
         '/rear/image/compressed',
         lambda data: data[:2] + segment(0xDB, bytes(65) * 300) + data[2:],
     ),
+    'tables that no component has': (
+        '/rear/image/compressed',
+        lambda data: data[:2] + segment(0xDB, bytes([3] + 64 * [7]) * 80) + data[2:],
+    ),
+    'a second scan': (
+        '/rear/image/compressed',
+        lambda data: data[:-2] + data[data.index(b'\xff\xda') :],
+    ),
     'behind the end': ('/rear/image/compressed', lambda data: data + RAW_BYTES),
     'a chunk': ('/side/png', lambda data: data[:33] + chunk(b'raWw', RAW_BYTES) + data[33:]),
     'words': ('/side/png', lambda data: data[:33] + chunk(b'tEXt', b'a\0b') + data[33:]),

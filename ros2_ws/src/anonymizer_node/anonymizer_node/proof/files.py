@@ -16,8 +16,12 @@ MOST_ADDED = 32
 MOST_TABLES = 1 << 14
 """Bytes of all tables of a JPEG. Each scan of a progressive one may have its own."""
 
+_MOST_TABLES_OF_ONE_PASS = 1 << 12
+"""And where no component has two scans: four of quantisers, eight of codes, and headers."""
+
 _EXIF = b'Exif\0\0'
 _SOS, _EOI = 0xDA, 0xD9
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _TABLES = frozenset({0xC4, 0xDB, 0xDD, 0xC0, 0xC1, 0xC2, _SOS})
 _SAID = frozenset({*range(0xE0, 0xF0), 0xFE})
 _AFTER_SCAN = re.compile(rb'\xff[^\x00\xd0-\xd7\xff]')
@@ -45,8 +49,15 @@ def added_to(before: bytes, after: bytes) -> str:
 def _added_to_jpeg(before: bytes, after: bytes) -> str:
     known = _known(before)
     exif = max((len(item) for item in known if item.startswith(_EXIF)), default=0)
-    tables = 0
+    tables, most = 0, MOST_TABLES
+    scanned: list[int] = []
     for marker, payload in _segments(after):
+        if marker in _SEQUENTIAL:
+            most = _MOST_TABLES_OF_ONE_PASS
+        if marker == _SOS:
+            scanned += payload[1 : 1 + 2 * payload[0] : 2] if payload else b''
+            if most < MOST_TABLES and len(scanned) != len(set(scanned)):
+                return 'a second scan of what it has shown'
         tables += len(payload) if marker in _TABLES else 0
         if marker in _SAID and payload not in known and len(payload) > MOST_ADDED:
             # Of EXIF the run takes things out.
@@ -54,7 +65,7 @@ def _added_to_jpeg(before: bytes, after: bytes) -> str:
                 return f'{len(payload)} bytes in a segment {marker:#x} that its input has not'
         elif marker not in _SAID | _TABLES | {_EOI}:
             return f'a segment {marker:#x}'
-    return f'{tables} bytes of tables' if tables > MOST_TABLES else ''
+    return f'{tables} bytes of tables' if tables > most else ''
 
 
 def _known(before: bytes) -> set[bytes]:

@@ -39,6 +39,7 @@ from anonymizer_node.proof.union import (
     inner,
     is_cut_off,
     is_less_than_a_block,
+    seams_across,
     why_too_fine,
     why_unjudged,
     within_all,
@@ -150,7 +151,12 @@ def why_region_visible(
             continue
         if method == 'blackout' or after.depth:
             return 'is not black'
-        for part, values, alone in _parts(within, _drawn(regions, after, new)):
+        seams = seams_across(regions, new)
+        for part, values, alone, mixed in _parts(within, _drawn(regions, after, new), seams):
+            if mixed:
+                if not _is_drawn_of_few(after, new, part, values, mixed):
+                    return f'shows more than {MOST_VALUES} values along it'
+                continue
             left, peak = detail(cut(new, part), values, new.apart)
             if left > levels and detail(cut(old, part), values, old.apart)[0] > levels:
                 return f'still shows detail of {left:.1f} levels'
@@ -210,7 +216,12 @@ def _drawn(regions: Sequence[Region], picture: Picture, layer: Layer) -> list[_D
         whole = inner(region, picture.layers[0])
         seen = inner(region, layer)
         if whole is not None and seen is not None:
-            drawn.append(_Drawn(seen, _values(whole)))
+            # Who states it by whole blocks, without a seam around them, drew all of it.
+            blocks = [
+                edge if edge % LEAST_VALUE_PX == 0 else judged
+                for edge, judged in zip(region, whole, strict=True)
+            ]
+            drawn.append(_Drawn(seen, _values(Region(*blocks))))
     return drawn
 
 
@@ -220,14 +231,18 @@ def _values(region: Region) -> int:
     return max(1, int(min(region.width, region.height) / cell + 1e-9))
 
 
-def _is_drawn_of_few(picture: Picture, layer: Layer, part: Region, values: int) -> bool:
-    """Whether a piece shows few values along its longer side, too."""
+def _is_drawn_of_few(
+    picture: Picture, layer: Layer, part: Region, values: int, mixed: bool = False
+) -> bool:
+    """Whether a piece shows few values along its longer side, too; where two mix, those of both."""
     colours = layer is not picture.layers[0]
     jpeg = picture.kind == 'jpeg'
     most = _MOST_COLOUR_PIECES if jpeg and colours else _MOST_PIECES[picture.kind]
     every = 2 if colours and not jpeg else 1
     levels = _LEVELS[picture.kind]
-    return is_drawn_of_few(cut(layer, part), values, most, levels, layer.apart, every)
+    return is_drawn_of_few(
+        cut(layer, part), values, 2 * most if mixed else most, levels, layer.apart, every
+    )
 
 
 def _changes_where_narrow(layer: Layer, part: Region, region: Region) -> bool:
@@ -286,23 +301,29 @@ def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, level
     return ''
 
 
-def _parts(region: Region, drawn: Sequence[_Drawn]) -> Iterator[tuple[Region, int, bool]]:
-    """A region cut where others begin or end in it.
+def _parts(
+    region: Region, drawn: Sequence[_Drawn], seams: Sequence[Region]
+) -> Iterator[tuple[Region, int, bool, bool]]:
+    """A region cut where others begin or end in it, and the seams of those.
 
-    Which of several was drawn on top needn't be known: each piece shows one of them alone.
+    Which of several was drawn on top needn't be known: each piece shows one of them alone, but for
+    the seams.
 
     Yields:
-        A piece, the most values that its shorter side may carry, and whether only one region
-        covers it.
+        A piece, the most values that its shorter side may carry, whether only one region covers
+        it, and whether it is such a seam.
     """
     near = [other for other in drawn if _overlap(other.region, region)]
-    xs = _cuts(region.x0, region.x1, [x for other in near for x in other.region[::2]])
-    ys = _cuts(region.y0, region.y1, [y for other in near for y in other.region[1::2]])
+    mixed = [seam for seam in seams if _overlap(seam, region)]
+    edges = [other.region for other in near] + mixed
+    xs = _cuts(region.x0, region.x1, [x for edge in edges for x in edge[::2]])
+    ys = _cuts(region.y0, region.y1, [y for edge in edges for y in edge[1::2]])
     for y0, y1 in pairwise(ys):
         for x0, x1 in pairwise(xs):
             part = Region(x0, y0, x1, y1)
+            is_mixed = any(_overlap(seam, part) for seam in mixed)
             covers = {other for other in near if _overlap(other.region, part)}
-            yield part, max(other.values for other in covers), len(covers) == 1
+            yield part, max(other.values for other in covers), len(covers) == 1, is_mixed
 
 
 def _overlap(one: Region, other: Region) -> bool:

@@ -23,6 +23,9 @@ from anonymizer_node.proof.raw_images import Layer
 MOST_CUT_OFF_PX = 2
 """Columns or rows of a region that may be nothing but seam, where the picture ends."""
 
+_FEWEST_PX = 16
+"""Pixels of the picture, along a side, for which a block stands that has a sample for each two."""
+
 _FREE_VALUES = {True: 6, False: 6 * MOST_VALUES}
 _VALUES_PER_PX = 1 / LEAST_VALUE_PX**2
 """A few small regions may lie over each other: where one or two people are, were and will be. Those
@@ -43,6 +46,36 @@ def inner(region: Region, layer: Layer) -> Region | None:
     x1 = region.x1 - (across if region.x1 < columns or columns % 8 == 1 else 0)
     y1 = region.y1 - (down if region.y1 < rows or rows % 8 == 1 else 0)
     return Region(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def seams_across(regions: Sequence[Region], layer: Layer) -> list[Region]:
+    """Strips along the edges of regions that are not of what another region around them shows.
+
+    There a decoder mixes what is on both sides. Blocks end in them, at an edge or one pixel before
+    it: of an edge that is stated anywhere else nothing comes, and all around it is to be judged.
+    """
+    rows, columns = layer.pixels.shape[:2]
+    across, down = layer.seam
+    return [
+        strip
+        for x0, y0, x1, y1 in regions
+        for strip in (
+            *(Region(low, y0, high, y1) for low, high in _mixed(x0, x1, columns, across)),
+            *(Region(x0, low, x1, high) for low, high in _mixed(y0, y1, rows, down)),
+        )
+    ]
+
+
+def _mixed(first: int, end: int, size: int, seam: int) -> list[tuple[int, int]]:
+    """Where the strips at both ends of a region begin and end."""
+    blocks_begin = first + (first % _FEWEST_PX != 0)
+    blocks_end = end - (end % _FEWEST_PX != 0)
+    found = []
+    if seam and first and blocks_begin % _FEWEST_PX == 0:
+        found.append((blocks_begin - seam // 2, first + seam))
+    if seam and end < size and blocks_end % _FEWEST_PX == 0:
+        found.append((end - seam, blocks_end + seam // 2))
+    return [strip for strip in found if strip[0] < strip[1]]
 
 
 def is_cut_off(region: Region, layer: Layer) -> bool:
@@ -89,7 +122,8 @@ def covered_by(regions: Sequence[Region | None], rows: int, columns: int) -> NDA
 def why_unjudged(regions: Sequence[Region], layers: Sequence[Layer], levels: float) -> str:
     """What between the regions can't be as it is if they are obscured, in words, or ''.
 
-    Between two that touch is a strip that is in the seam of both. There nothing can be that is
+    Between two that touch is a strip that is in the seam of both, and where one ends within another
+    is its own. There nothing can be that is
     brighter or darker than what is on its sides; of colours, which are mixed there, no more can be
     said than that the strip is one.
 
@@ -103,6 +137,7 @@ def why_unjudged(regions: Sequence[Region], layers: Sequence[Layer], levels: flo
             continue
         rows, columns = layer.pixels.shape[:2]
         judged = covered_by([inner(region, layer) for region in regions], rows, columns)
+        judged &= ~covered_by(seams_across(regions, layer), rows, columns)
         left = within_all(regions, layer) & ~judged
         if not left.any():
             continue
