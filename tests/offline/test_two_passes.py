@@ -433,7 +433,8 @@ anonymize_bag(Path(source), Path(target), settings, [detector])
 
 def test_a_run_goes_on_where_the_one_before_was_killed(source, tmp_path, settings):
     here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent / 'support')])
+    known = filter(None, [os.environ.get('PYTHONPATH')])
+    path = os.pathsep.join([str(here), str(here.parent / 'support'), *known])
     arguments = [source, tmp_path / 'out', settings.detection_cache]
     ended = subprocess.run(
         [sys.executable, '-c', KILLED, *map(str, arguments)],
