@@ -180,6 +180,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument('--write-docs', action='store_true', help='Put them into the documents.')
     args = parser.parse_args(words)
     short = args.short or args.write_reference
+    if short and args.source:
+        parser.error('--short and --write-reference measure the short form: leave out --from.')
     if args.source:
         result = json.loads(args.source.read_text(encoding='utf-8'))
     else:

@@ -322,6 +322,17 @@ def test_a_peer_that_is_not_installed_is_named(absent, monkeypatch):
     assert absent in why
 
 
+@pytest.mark.parametrize('flag', ['--short', '--write-reference'])
+def test_a_long_run_is_no_reference_for_short_ones(tmp_path, flag, capsys):
+    before = report.REFERENCE.read_bytes()
+    (tmp_path / 'long.json').write_text('{"rows": []}')
+    with pytest.raises(SystemExit) as ended:
+        report.main(['--from', str(tmp_path / 'long.json'), flag])
+    assert ended.value.code == 2
+    assert 'leave out --from' in capsys.readouterr().err
+    assert report.REFERENCE.read_bytes() == before
+
+
 def test_a_bench_that_fails_is_quoted():
     with pytest.raises(SystemExit, match=r'(?s)age\.py --no-such ended with 2.*unrecognized'):
         bench_live._told('age.py', '--no-such')
