@@ -7,9 +7,6 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
-from anonymizer_node.formats import jpeg_frame, turbojpeg
-
 JPEG_START = b'\xff\xd8\xff'
 PNG_START = b'\x89PNG\r\n\x1a\n'
 
@@ -68,18 +65,7 @@ def _added_to_jpeg(before: bytes, after: bytes) -> str:
                 return f'{len(payload)} bytes in a segment {marker:#x} that its input has not'
         elif marker not in _SAID | _TABLES | {_EOI}:
             return f'a segment {marker:#x}'
-    return f'{tables} bytes of tables' if tables > most else _complaint(after)
-
-
-def _complaint(data: bytes) -> str:
-    """What libjpeg-turbo passes over, of which it tells: bytes behind the last block above all."""
-    if not turbojpeg.available():
-        return ''
-    try:
-        turbojpeg.decode(data, jpeg_frame.frame_header(data), 8)
-    except (FrameError, UnsupportedEncodingError) as error:
-        return f'something that no decoder takes: {error}'
-    return ''
+    return f'{tables} bytes of tables' if tables > most else ''
 
 
 def _known(before: bytes) -> set[bytes]:
