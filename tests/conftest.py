@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from anonymizer_node.ros.fast_dds import remove_abandoned_segments
+
 try:
     import hypothesis
 except ImportError:  # On a robot; the tests that need it say so themselves.
@@ -26,6 +28,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip('needs ../shared/data, which is not beside this checkout')
     return SHARED_DATA
+
+
+@pytest.fixture(scope='session', autouse=True)
+def nothing_left_in_shared_memory() -> Iterator[None]:
+    """Several tests kill ROS processes on purpose: each leaves 70 MB, which is memory."""
+    remove_abandoned_segments()
+    yield
+    remove_abandoned_segments(older_than_s=0.0)
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from anonymizer_node.ros.fast_dds import NEW_VARIABLE, OLD_VARIABLE, profile_environment
+from anonymizer_node.ros.fast_dds import (
+    NEW_VARIABLE,
+    OLD_VARIABLE,
+    profile_environment,
+    remove_abandoned_segments,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,58 @@ def test_profile_has_room_for_large_images():
     space = '{http://www.eprosima.com}'
     sizes = ElementTree.parse(path).getroot().iter(f'{space}segment_size')
     assert [int(size.text) for size in sizes] == [64 * 1024 * 1024]
+
+
+SEGMENT = 'fastdds_0123456789abcdef'
+
+
+def left_by_a_process(folder, name=SEGMENT, size=1000):
+    (folder / name).write_bytes(bytes(size))
+    (folder / f'{name}_el').touch()
+
+
+@pytest.mark.parametrize('name', [SEGMENT, 'fastrtps_fedcba9876543210'])
+def test_segment_whose_lock_is_free_is_removed(tmp_path, name):
+    left_by_a_process(tmp_path, name)
+
+    assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 1000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_segment_whose_process_lives_stays(tmp_path):
+    left_by_a_process(tmp_path)
+    with (tmp_path / f'{SEGMENT}_el').open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 0
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_segment_that_is_just_being_made_stays(tmp_path):
+    left_by_a_process(tmp_path)
+
+    assert remove_abandoned_segments(tmp_path) == 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    'name', ['fastdds_port7001', 'sem.fastdds_port7001_mutex', 'psm_0123456789abcdef', 'fastdds_0']
+)
+def test_what_is_no_segment_stays(tmp_path, name):
+    left_by_a_process(tmp_path, name)
+
+    assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_lock_that_is_a_link_is_not_followed(tmp_path):
+    left_by_a_process(tmp_path)
+    (tmp_path / f'{SEGMENT}_el').rename(tmp_path / 'elsewhere')
+    (tmp_path / f'{SEGMENT}_el').symlink_to(tmp_path / 'elsewhere')
+
+    assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 0
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_without_shared_memory_there_is_nothing_to_remove(tmp_path):
+    assert remove_abandoned_segments(tmp_path / 'absent') == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from anonymizer_node.core.errors import AnonymizerError
+from anonymizer_node.ros.fast_dds import remove_abandoned_segments
 
 END_WITHIN_S = 8.0
 """How long a process may take to end when told to, before it is killed, seconds."""
@@ -119,6 +120,7 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+                remove_abandoned_segments()
         self._reader.join(END_WITHIN_S)
         self.end_input()
 

@@ -31,6 +31,7 @@ from rclpy.logging import get_logger
 from rclpy.signals import uninstall_signal_handlers
 
 from anonymizer_node.ros.ending import bounded_end
+from anonymizer_node.ros.fast_dds import remove_abandoned_segments
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
 from anonymizer_node.ros.session import Told
 from anonymizer_node.ros.systemd import Systemd
@@ -87,6 +88,10 @@ def _broken(error: Exception) -> int:
 
 
 def _run(detector_factory: DetectorFactory | None, ending: threading.Event) -> int:
+    if freed := remove_abandoned_segments():
+        get_logger(NAME).info(
+            f'Removed {freed / 1e6:.0f} MB of shared memory that killed processes had left.'
+        )
     node = AnonymizerNode(detector_factory)
     manager = Systemd(node, lambda: node.state, lambda: node.hung)
     executor = SingleThreadedExecutor()

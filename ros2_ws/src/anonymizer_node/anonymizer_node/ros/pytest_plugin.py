@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 from anonymizer_node.ros.agreed import WATCHING
+from anonymizer_node.ros.fast_dds import remove_abandoned_segments
 
 BEGIN_WITHIN_S, END_WITHIN_S = 60.0, 60.0
 LOOK_EVERY_S = 0.05
@@ -104,6 +105,7 @@ class Watch:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+            remove_abandoned_segments()
 
     def __enter__(self) -> Watch:
         """It is at work already."""
