@@ -71,8 +71,10 @@ def test_one_that_does_not_end_is_a_failure(children):
 
 
 def test_an_interrupt_reaches_it(children):
+    # Where the tests run in the background SIGINT is ignored, and children inherit that.
     code = (
-        'import sys\n'
+        'import signal, sys\n'
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         'try:\n print("ready"); sys.stdin.read()\n'
         'except KeyboardInterrupt: print("interrupted")'
     )
