@@ -485,6 +485,24 @@ def test_a_person_held_stays_covered_when_the_camera_changes_its_resolution(size
     assert region.area < 2 * 200 * across * down
 
 
+def test_a_head_is_on_top_of_the_picture_as_it_is_shown():
+    class Lying(FakeCodec):
+        def decode(self, message, source, least_size):
+            return replace(super().decode(message, source, least_size), orientation=6)
+
+    # As shown, 40 x 60: somebody upright at the left. As stored: lying, the head to the left.
+    detector = FakeDetector((0, 10, 20, 60))
+    settings = SETTINGS.changed(region=('head',))
+    outcome = run(codec=Lying(), detector=detector, settings=settings)
+    assert (detector.frames[0].width, detector.frames[0].height) == (40, 60)
+    assert outcome.regions == (Region(10, 20, 25, 40),)
+    assert outcome.detections.xyxy.tolist() == [[10, 20, 60, 40]]
+    assert (outcome.width, outcome.height) == (60, 40)
+    pipeline = Pipeline(settings, [FakeDetector((0, 10, 20, 60))])
+    judged = pipeline.judge({}, Lying(), '/front')
+    assert pipeline.to_cover(judged).tolist() == [[10, 20, 25, 40]]
+
+
 EVERY_THIRD = SETTINGS.changed(detect_every=3, hold_seconds=1.0)
 
 
@@ -565,6 +583,29 @@ def test_a_frame_of_another_size_is_detected_on():
     detector = FakeDetector(SOMEBODY)
     stamped_run(Pipeline(EVERY_THIRD, [detector], live=True), 100, 150, 250, codec=Growing())
     assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 250]
+
+
+@pytest.mark.parametrize('other', ['frame_id', 'encoding', 'orientation'])
+def test_two_cameras_in_turn_on_one_topic_are_both_detected_on(other):
+    class InTurn(FakeCodec):
+        def decode(self, message, source, least_size):
+            frame = super().decode(message, source, least_size)
+            rear = message['stamp'] // 50_000_000 % 2
+            values = {'frame_id': 'rear', 'encoding': 'rgb8', 'orientation': 3}
+            return replace(frame, **{other: values[other]}) if rear else frame
+
+    detector = FakeDetector(SOMEBODY)
+    pipeline = Pipeline(EVERY_THIRD.changed(detect_every=2), [detector], live=True)
+    stamped_run(pipeline, 100, 150, 200, 250, 300, codec=InTurn())
+    assert len(detector.frames) == 5
+
+
+def test_every_frame_is_detected_on_where_several_cameras_may_send():
+    detector = FakeDetector(SOMEBODY)
+    pipeline = Pipeline(EVERY_THIRD, [detector], live=True)
+    for stamp_ms, is_from_one in ((100, True), (150, False), (200, False), (250, True)):
+        pipeline.process({'stamp': stamp_ms * 1_000_000}, FakeCodec(), '/front', is_from_one)
+    assert [frame.stamp_ns // 1_000_000 for frame in detector.frames] == [100, 150, 200]
 
 
 def test_detect_every_changes_at_run_time():

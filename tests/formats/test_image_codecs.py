@@ -3,11 +3,13 @@
 import array
 import copy
 import dataclasses
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples.detectors import BrightDetector
 from samples.images import (
     BUFFERS,
     PACKED,
@@ -22,12 +24,15 @@ from samples.images import (
     rows_of,
 )
 
+from anonymizer_node.core.config import Settings
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.encodings import ENCODINGS
 from anonymizer_node.core.errors import FrameError, RedactionError, UnsupportedEncodingError
 from anonymizer_node.core.geometry import coverage_mask
+from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.core.redaction import redact as redact_pixels
+from anonymizer_node.core.turning import TURNS
 from anonymizer_node.formats import png, turbojpeg
 from anonymizer_node.formats.image_codecs import (
     CODECS,
@@ -80,6 +85,13 @@ def test_a_frame_says_size_time_and_source(msgtype):
     assert frame.source == '/front'
     assert frame.stamp_ns == 7_500_000_123
     assert frame.encoding in ENCODINGS
+
+
+@pytest.mark.parametrize('msgtype', CODECS)
+def test_a_frame_says_which_camera_it_is_of(msgtype):
+    message = message_of(msgtype)
+    message.header.frame_id = 'rear_optical'
+    assert CODECS[msgtype].decode(message, '/front', 64).frame_id == 'rear_optical'
 
 
 @pytest.mark.parametrize('msgtype', CODECS)
@@ -480,6 +492,45 @@ def test_a_file_cut_off_is_refused_and_never_shown_in_part(kind, keep):
     message.data = message.data[: int(len(message.data) * keep)]
     with pytest.raises(FrameError):
         COMPRESSED.decode(message, '/front', 64)
+
+
+def turned(kind, pixels, orientation):
+    """A compressed image that says in EXIF how it is to be turned."""
+    message = compressed(pixels, kind)
+    data = bytes(message.data)
+    tiff = b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0' + bytes([orientation, *[0] * 7])
+    if kind == 'jpeg':
+        app1 = b'\xff\xe1' + (len(tiff) + 8).to_bytes(2, 'big') + b'Exif\0\0' + tiff
+        data = data[:2] + app1 + data[2:]
+    else:
+        body = b'eXIf' + tiff
+        chunk = len(tiff).to_bytes(4, 'big') + body + zlib.crc32(body).to_bytes(4, 'big')
+        data = data[: png.BEHIND_IHDR] + chunk + data[png.BEHIND_IHDR :]
+    message.data = np.frombuffer(bytearray(data), np.uint8)
+    return message
+
+
+@pytest.mark.parametrize('orientation', TURNS)
+@pytest.mark.parametrize('kind', COMPRESSIONS)
+def test_people_are_looked_for_the_way_viewers_show_them(kind, orientation):
+    pixels = np.full((96, 160, 3), 40, np.uint8)
+    pixels[16:32, 32:112] = 250
+    detector = BrightDetector()
+    pipeline = Pipeline(Settings(padding=0.0, hold_seconds=0.0), [detector])
+    message = turned(kind, pixels, orientation)
+    assert COMPRESSED.decode(message, '/front', 64).orientation == orientation
+    outcome = pipeline.process(message, COMPRESSED, '/front')
+    (frame,) = detector.frames
+    assert (frame.width, frame.height) == TURNS[orientation].size(160, 96)
+    expected = TURNS[orientation].shown(pixels)
+    assert np.abs(frame.pixels.astype(int) - expected).mean() < 4
+    assert (outcome.status, outcome.width, outcome.height) == ('anonymized', 160, 96)
+    covered = coverage_mask(outcome.regions, 160, 96)
+    assert covered[16:32, 32:112].all()
+    assert covered.sum() < 3 * 16 * 80
+    shown = decoded(outcome.message.data)
+    assert shown.shape[:2] == (96, 160)
+    assert shown[16:32, 32:112].max() < 60
 
 
 @pytest.mark.parametrize('kind', COMPRESSIONS)

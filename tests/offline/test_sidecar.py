@@ -30,7 +30,8 @@ IDENTITY = {'bag': {'count': 9}, 'detectors': [{'names': ['person']}]}
 
 
 def record(index, cause='', boxes=((1.1, 2.2, 30.3, 40.4),)):
-    judgement = Judgement((detections(*boxes),), 64, 48, 5 + index)
+    orientation = 1 + index % 8
+    judgement = Judgement((detections(*boxes),), 64, 48, 5 + index, orientation=orientation)
     if cause:
         judgement = Judgement(stamp_ns=5 + index, cause=cause, reason='told to fail')
     digest, parts = digest_of(b'%d' % index), (Part('', judgement),)

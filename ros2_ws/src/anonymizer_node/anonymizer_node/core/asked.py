@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.datatypes import Detections, Float32Array, Frame
+from anonymizer_node.core.datatypes import Detections, Float32Array, Frame, Judgement
 from anonymizer_node.core.errors import ConfigError, DetectorError
 from anonymizer_node.core.geometry import grow
 from anonymizer_node.core.heads import FACES, heads
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.core.terms import HEAD, WHOLE, Terms
+from anonymizer_node.core.turning import TURNS
 from anonymizer_node.core.words import counted
 
 MOST_BOXES = 1000
@@ -75,8 +76,13 @@ class Asked:
         least_size = max(item.input_size for item in detectors)
         return cls(settings, terms, classes, least_size, regions)
 
-    def to_cover(self, found: Sequence[Detections]) -> Float32Array:
-        """The boxes to cover, padded, of what each detector found, (N, 4) float32."""
+    def to_cover(self, frame: Frame | Judgement, found: Sequence[Detections]) -> Float32Array:
+        """The boxes to cover, padded, of what each detector found, (N, 4) float32.
+
+        Args:
+            frame: Of which the boxes are; its size and orientation count.
+            found: In pixels of the frame as stored, as the answer.
+        """
         regions = self.regions
         if HEAD not in regions.values():
             return np.concatenate(
@@ -85,20 +91,22 @@ class Asked:
                     for terms, detections in zip(self.terms, found, strict=True)
                 ]
             )
+        # A head is where people are on top in the picture as it is shown.
+        turn = TURNS[frame.orientation]
+        shown = turn.size(frame.width, frame.height)
         whole, people, faces = [], [], []
         for terms, detections in zip(self.terms, found, strict=True):
             names = np.array(detections.names)[detections.class_ids]
             is_face = np.isin(names, FACES)
             of_class = [regions.get(name, regions.get('', WHOLE)) for name in detections.names]
             is_head = (np.array(of_class)[detections.class_ids] == HEAD) & ~is_face
-            boxes = detections.xyxy
+            boxes = turn.boxes_shown(detections.xyxy, *shown)
             faces.append(boxes[is_face])
             people.append((boxes[is_head], terms.padding))
             whole.append(grow(boxes[~is_head], terms.padding))
         seen = np.concatenate(faces)
-        return np.concatenate(
-            [*whole, *(grow(heads(boxes, seen), padding) for boxes, padding in people)]
-        )
+        covered = [*whole, *(grow(heads(boxes, seen), padding) for boxes, padding in people)]
+        return turn.boxes_stored(np.concatenate(covered), *shown)
 
 
 def wanted(

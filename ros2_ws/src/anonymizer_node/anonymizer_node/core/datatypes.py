@@ -59,6 +59,9 @@ class Frame:
         height: Rows of the original frame, pixels.
         stamp_ns: Time of the header, nanoseconds; orders frames of one source.
         source: Topic or file that the frame came from; regions are held per source.
+        frame_id: Of the header: frames of one source that differ in it are of several cameras.
+        orientation: How the picture is turned before it is shown, EXIF's number; a detector is
+            shown it so. Pixels, size and regions are those of the picture as stored.
     """
 
     pixels: NDArray[Any]
@@ -67,6 +70,8 @@ class Frame:
     height: int
     stamp_ns: int = 0
     source: str = ''
+    frame_id: str = ''
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class Judgement:
         stamp_ns: Time of the header, nanoseconds; None if it could not be read.
         cause: Why the frame was not judged, as `Outcome.cause`; empty if it was.
         reason: The same as a sentence with value and remedy.
+        orientation: See `Frame.orientation`; the boxes are of the picture as stored.
     """
 
     found: tuple[Detections, ...] = ()
@@ -157,6 +163,7 @@ class Judgement:
     stamp_ns: int | None = None
     cause: str = ''
     reason: str = ''
+    orientation: int = 1
 
 
 class Cover(NamedTuple):

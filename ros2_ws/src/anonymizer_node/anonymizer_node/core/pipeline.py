@@ -38,6 +38,7 @@ from anonymizer_node.core.following import CAUSE, Twin
 from anonymizer_node.core.geometry import to_regions
 from anonymizer_node.core.roles import Codec, Detector
 from anonymizer_node.core.tracking import Tracker
+from anonymizer_node.core.turning import as_stored, upright
 
 MOST_BETWEEN_S = 0.2
 """Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
@@ -86,13 +87,15 @@ class Pipeline:
         else:
             self._sources.pop(source, None)
 
-    def process(self, message: Any, codec: Codec, source: str) -> Outcome:
+    def process(self, message: Any, codec: Codec, source: str, is_from_one: bool = True) -> Outcome:
         """Do everything to one message. Never raises an `Exception`: it drops the frame.
 
         Args:
             message: Anything that the codec reads; it may be edited in place.
             codec: For the message's type.
             source: Topic or file; regions are held per source.
+            is_from_one: Whether one camera alone is known to send there; otherwise none of its
+                frames goes by what was detected in the one before, which may be another camera's.
         """
         asked = self._asked
         settings = asked.settings
@@ -100,7 +103,7 @@ class Pipeline:
         try:
             frame = codec.decode(message, source, asked.least_size)
             step = 'detector'
-            detections, boxes = self._judged(frame, asked)
+            detections, boxes = self._judged(frame, asked, is_from_one)
             regions = to_regions(boxes, frame.width, frame.height)
             step = 'redaction'
             return _obscured(message, codec, frame, regions, settings, detections)
@@ -124,14 +127,16 @@ class Pipeline:
             frame = codec.decode(message, source, asked.least_size)
             step = 'detector'
             found = tuple(self._found(frame, asked))
-            return Judgement(found, frame.width, frame.height, frame.stamp_ns)
+            return Judgement(
+                found, frame.width, frame.height, frame.stamp_ns, orientation=frame.orientation
+            )
         except Exception as error:  # The edge: what it was is on record, and so is the frame.
             cause, reason = _why(error, step)
             return Judgement(cause=cause, reason=reason)
 
     def to_cover(self, judgement: Judgement) -> Float32Array:
         """A judged frame's own boxes to cover, padded, (N, 4)."""
-        return self._asked.to_cover(judgement.found)
+        return self._asked.to_cover(judgement, judgement.found)
 
     def regions(self, judgement: Judgement, cover: Cover) -> tuple[Region, ...]:
         """What is to be obscured in a judged frame; args as for `redact`.
@@ -140,7 +145,7 @@ class Pipeline:
             DetectorError: If a box is not finite.
         """
         asked = self._asked
-        own = asked.to_cover(judgement.found)
+        own = asked.to_cover(judgement, judgement.found)
         if asked.settings.least_sightings > 1:
             own = own[cover.kept]
         boxes = np.concatenate([own, cover.held])
@@ -216,28 +221,32 @@ class Pipeline:
         except Exception as error:  # The edge, as above.
             return _failed(message, codec, settings, *_why(error, step))
 
-    def _judged(self, frame: Frame, asked: Asked) -> tuple[Detections | None, Float32Array]:
+    def _judged(
+        self, frame: Frame, asked: Asked, is_from_one: bool
+    ) -> tuple[Detections | None, Float32Array]:
         """What was detected, None if this frame is one between, and the boxes to cover."""
         hold_seconds = asked.settings.hold_seconds
         state = self._sources.get(frame.source)
         if state is None:
             state = self._sources[frame.source] = _Source()
         state.tracker.fit(frame.width, frame.height)
-        if self._live and not state.due(frame, asked):
+        if self._live and not state.due(frame, asked, is_from_one):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
         found = self._found(frame, asked)
-        boxes = asked.to_cover(found)
+        boxes = asked.to_cover(frame, found)
         state.detected(frame, asked)
         return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
 
     def _found(self, frame: Frame, asked: Asked) -> list[Detections]:
         """What each detector sees of the classes that are wanted of it."""
-        return [
-            wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
+        shown = upright(frame)
+        found = [
+            wanted(detector.detect(shown, terms.score_threshold), shown, detector.names, classes)
             for detector, terms, classes in zip(
                 self.detectors, asked.terms, asked.classes, strict=True
             )
         ]
+        return [as_stored(detections, frame) for detections in found]
 
 
 class _Source:
@@ -245,17 +254,18 @@ class _Source:
 
     def __init__(self) -> None:
         self.tracker = Tracker()
-        self._last: tuple[int, int, Asked] | None = None
+        self._last: tuple[Any, ...] | None = None
         self._passed_over = 0
         self._detected_ns = 0
 
-    def due(self, frame: Frame, asked: Asked) -> bool:
+    def due(self, frame: Frame, asked: Asked, is_from_one: bool) -> bool:
         """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""
         since_s = (frame.stamp_ns - self._detected_ns) / 1e9
         longest_s = min(asked.settings.hold_seconds, MOST_BETWEEN_S)
         if (
             self._passed_over + 1 < asked.settings.detect_every
-            and self._last == (frame.width, frame.height, asked)
+            and is_from_one
+            and self._last == _alike(frame, asked)
             and 0 < since_s <= longest_s
         ):
             self._passed_over += 1
@@ -265,9 +275,15 @@ class _Source:
 
     def detected(self, frame: Frame, asked: Asked) -> None:
         """The detectors have judged a frame."""
-        self._last = (frame.width, frame.height, asked)
+        self._last = _alike(frame, asked)
         self._passed_over = 0
         self._detected_ns = frame.stamp_ns
+
+
+def _alike(frame: Frame, asked: Asked) -> tuple[Any, ...]:
+    """What is the same of two frames if what was detected in one says something of the other."""
+    camera = frame.frame_id, frame.encoding, frame.width, frame.height, frame.orientation
+    return (*camera, asked)
 
 
 def _obscured(

@@ -1,14 +1,15 @@
-"""How a stored picture is turned before it is shown, and where its regions are then."""
+"""How a stored picture is turned before it is shown, and where its regions and boxes are then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymizer_node.core.datatypes import Region
+from anonymizer_node.core.datatypes import Detections, Float32Array, Frame, Region
 
 
 class Turn(NamedTuple):
@@ -51,6 +52,25 @@ class Turn(NamedTuple):
         """The way back; the size is that of the picture as shown too."""
         return [self._flipped(self._swapped(region), width, height) for region in regions]
 
+    def boxes_stored(self, xyxy: Float32Array, width: int, height: int) -> Float32Array:
+        """`regions_stored` for float boxes, (N, 4) -> (N, 4)."""
+        return self._boxes_swapped(self._boxes_flipped(xyxy, width, height))
+
+    def boxes_shown(self, xyxy: Float32Array, width: int, height: int) -> Float32Array:
+        """`regions_shown` for float boxes, (N, 4) -> (N, 4)."""
+        return self._boxes_flipped(self._boxes_swapped(xyxy), width, height)
+
+    def _boxes_swapped(self, xyxy: Float32Array) -> Float32Array:
+        return xyxy[:, [1, 0, 3, 2]] if self.swapped else xyxy
+
+    def _boxes_flipped(self, xyxy: Float32Array, width: int, height: int) -> Float32Array:
+        flipped = xyxy.copy()
+        if self.mirrored:
+            flipped[:, 0::2] = width - xyxy[:, 2::-2]
+        if self.upside_down:
+            flipped[:, 1::2] = height - xyxy[:, 3::-2]
+        return flipped
+
     def _swapped(self, region: Region) -> Region:
         x0, y0, x1, y1 = region
         return Region(y0, x0, y1, x1) if self.swapped else region
@@ -78,3 +98,23 @@ TURNS: Mapping[int, Turn] = {
 
 CLOCKWISE: Mapping[int, Turn] = {0: TURNS[1], 90: TURNS[6], 180: TURNS[3], 270: TURNS[8]}
 """By degrees."""
+
+
+def upright(frame: Frame) -> Frame:
+    """A frame the way it is shown, for a detector: people who lie on their side are missed."""
+    if frame.orientation == 1:
+        return frame
+    turn = TURNS[frame.orientation]
+    width, height = turn.size(frame.width, frame.height)
+    return replace(
+        frame, pixels=turn.shown(frame.pixels), width=width, height=height, orientation=1
+    )
+
+
+def as_stored(detections: Detections, frame: Frame) -> Detections:
+    """What was detected in an `upright` frame, in pixels of the frame itself."""
+    if frame.orientation == 1:
+        return detections
+    turn = TURNS[frame.orientation]
+    size = turn.size(frame.width, frame.height)
+    return replace(detections, xyxy=turn.boxes_stored(detections.xyxy, *size))

@@ -49,7 +49,7 @@ class ImageCodec:
         _check_padding(message, views)
         size = int(message.width), int(message.height)
         pixels, name = shown(views.planes, message.encoding, encoding, size, least_size)
-        return Frame(pixels, name, *size, stamp_ns(message), source)
+        return Frame(pixels, name, *size, stamp_ns(message), source, message.header.frame_id)
 
     def measure(self, message: Any, source: str) -> Frame:
         """See `Codec.measure`. Depth is welcome."""
@@ -143,6 +143,9 @@ class Compression(Protocol):
             FrameError: If the data isn't one whole picture.
         """
 
+    def orientation(self, data: bytes) -> int:
+        """How a viewer turns the picture of a file that was decoded before, EXIF's number."""
+
     def size_of(self, data: bytes) -> tuple[int, int]:
         """Width and height of a file that was decoded before, pixels.
 
@@ -231,8 +234,11 @@ class CompressedImageCodec:
 
     def _read(self, message: Any, source: str, least_size: int) -> Frame:
         data = bytes(message.data)
-        pixels, encoding, width, height = self._compression(message, data).decode(data, least_size)
-        return Frame(pixels, encoding, width, height, stamp_ns(message), source)
+        compression = self._compression(message, data)
+        pixels, encoding, width, height = compression.decode(data, least_size)
+        about = stamp_ns(message), source, message.header.frame_id
+        orientation = compression.orientation(data)
+        return Frame(pixels, encoding, width, height, *about, orientation)
 
     def _compression(self, message: Any, data: bytes) -> Compression:
         if 'compresseddepth' not in message.format.lower():

@@ -39,6 +39,7 @@ from anonymizer_node.formats.jpeg_editor import write_patches
 from anonymizer_node.formats.jpeg_frame import FrameHeader, frame_header
 from anonymizer_node.formats.jpeg_markers import Picture, parse
 from anonymizer_node.formats.jpeg_segments import kept, spliced, taken_apart
+from anonymizer_node.formats.jpeg_segments import orientation as orientation_of
 from anonymizer_node.formats.jpeg_segments import unjudged as unjudged_in
 
 SIGNATURE = b'\xff\xd8\xff'
@@ -96,8 +97,8 @@ def available() -> bool:
 def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     """Decode a picture as far as a detector needs it, on its stored pixel grid.
 
-    EXIF's orientation is ignored: regions are on the stored grid too. Whatever else the file shows
-    isn't looked at: see `unjudged`.
+    It isn't turned, and regions are on the stored grid too: see `orientation`. Whatever else the
+    file shows isn't looked at: see `unjudged`.
 
     Args:
         data: The file.
@@ -122,6 +123,15 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     else:
         pixels = _decoded_by_opencv(data, header, divisor)
     return pixels, _encoding(header), width, height
+
+
+def orientation(data: bytes) -> int:
+    """How a viewer turns the picture, EXIF's number; 1 if not at all.
+
+    Raises:
+        FrameError: If the data doesn't begin with one whole picture.
+    """
+    return orientation_of(_last.parsed(data).segments)
 
 
 def unjudged(data: bytes) -> str:

@@ -78,6 +78,12 @@ def decode(data: bytes, least_size: int) -> tuple[UInt8Array, str, int, int]:
     return (*shown(planes, name, encoding, (width, height), least_size), width, height)
 
 
+def orientation(data: bytes) -> int:
+    """How a viewer turns the picture, EXIF's number; 1 if not at all."""
+    found = (chunk.content for chunk in chunks(data) if chunk.kind == b'eXIf')
+    return exif.orientation_in(next(found, b''))
+
+
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height, pixels; no pixel is decoded.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anonymizer_node.core.datatypes import Detections, Judgement
+from anonymizer_node.core.turning import TURNS
 
 
 class Part(NamedTuple):
@@ -87,6 +88,7 @@ def _part_as_json(part: Part) -> dict[str, Any]:
         'label': part.label,
         'width': judgement.width,
         'height': judgement.height,
+        'orientation': judgement.orientation,
         'stamp_ns': judgement.stamp_ns,
         'cause': judgement.cause,
         'reason': judgement.reason,
@@ -119,7 +121,10 @@ def _part_from_json(value: Any, names: Sequence[Sequence[str]]) -> Part:
         None if stamp_ns is None else int(stamp_ns),
         str(value['cause']),
         str(value['reason']),
+        int(value['orientation']),
     )
     if not judgement.cause and (stamp_ns is None or judgement.width < 1 or judgement.height < 1):
         raise ValueError('A judged frame has a size and a time.')
+    if judgement.orientation not in TURNS:
+        raise ValueError('A frame has one of eight orientations.')
     return Part(str(value['label']), judgement)
