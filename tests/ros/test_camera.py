@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
 
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from anonymizer_node.core.config import Settings
@@ -46,6 +47,7 @@ class Node:
         self.logged = []
         self.receive = None
         self.publishers = [b'one']
+        self.type_name = ''
         self.tells_of_losses = True
         self.running = True
         self.context = types.SimpleNamespace(ok=lambda: self.running)
@@ -70,8 +72,12 @@ class Node:
         return object()
 
     def get_publishers_info_by_topic(self, topic):
+        qos = QoSProfile(depth=5)
         return [
-            types.SimpleNamespace(endpoint_gid=list(gid), topic_type='') for gid in self.publishers
+            types.SimpleNamespace(
+                endpoint_gid=list(gid), topic_type=self.type_name, qos_profile=qos
+            )
+            for gid in self.publishers
         ]
 
     def destroy_lifecycle_publisher(self, publisher):
@@ -167,6 +173,22 @@ def test_losses_of_two_publishers_are_counted_by_the_middleware(camera, node):
     node.receive(image(), 100)
     node.events.message_lost(types.SimpleNamespace(total_count=4, total_count_change=4))
     assert camera.intake.tally().dropped['transport'] == 4
+
+
+@pytest.mark.parametrize(('publishers', 'judged'), [([b'one'], 2), ([b'one', b'two'], 4), ([], 4)])
+def test_frames_are_passed_over_only_where_one_camera_sends(node, announcer, publishers, judged):
+    settings = Settings(detect_every=2, hold_seconds=1.0)
+    camera = Camera(node, 5, PLAN, Pipeline(settings, [Detector()], live=True), announcer)
+    node.publishers = publishers
+    node.type_name = 'sensor_msgs/msg/Image'
+    camera.open()
+    for step in range(4):
+        message = image()
+        message.header.stamp.nanosec = step * 50_000_000
+        node.receive(message)
+        camera.serve()
+    tally = camera.intake.tally()
+    assert (tally.anonymized, tally.carried) == (4, 4 - judged)
 
 
 def test_middleware_that_tells_of_no_losses_is_done_with(node, announcer):

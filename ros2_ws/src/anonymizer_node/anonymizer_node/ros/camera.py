@@ -188,7 +188,8 @@ class Camera:
         if self.plan.twin:
             known = self._twins.known(self._source, self.plan.twin, at_ns)
             return self._pipeline.follow(message, self._codec, self._source, known)
-        outcome = self._pipeline.process(message, self._codec, self._source)
+        is_from_one = self._inlet.is_from_one
+        outcome = self._pipeline.process(message, self._codec, self._source, is_from_one)
         self._twins.judged(self._source, at_ns, outcome)
         return outcome
 
