@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from anonymizer_node.core.datatypes import UInt8Array
 from anonymizer_node.core.encodings import BITS, DEPTH, DIRECT, YUV, Encoding, check_alpha
 from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
+from anonymizer_node.core.label_checks import check_byte_order, check_luma
 from anonymizer_node.core.layouts import Plane
 from anonymizer_node.core.scaling import resized
 
@@ -73,7 +74,8 @@ def shown(
         may be the frame's own, in its buffer.
 
     Raises:
-        FrameError: If there is in alpha, or may be in chroma, what a detector doesn't see.
+        FrameError: If there is in alpha, or may be in chroma, what a detector doesn't see, or the
+            picture looks as if it were of another encoding or byte order.
     """
     if encoding.shown in (DIRECT, BITS):
         check_alpha(planes[0][1], name)
@@ -91,9 +93,11 @@ def _of_bits(
 ) -> tuple[NDArray[Any], str]:
     pixels = planes[0][1]
     colours = pixels[:, :, :3]  # What is constant in alpha tells nothing of how bright it is.
+    limits = _range(colours)
+    check_byte_order(colours, limits, name)
     small = _resized_native(colours, size)
     grey, swapped = pixels.shape[2] == 1, name.startswith('rgb')
-    return _scaled(small, _range(colours)), 'mono8' if grey else 'rgb8' if swapped else 'bgr8'
+    return _scaled(small, limits), 'mono8' if grey else 'rgb8' if swapped else 'bgr8'
 
 
 def _of_yuv(
@@ -101,6 +105,8 @@ def _of_yuv(
 ) -> tuple[NDArray[Any], str]:
     (_, luma), (_, chroma) = planes
     check_interleaved(chroma, name)
+    if len(encoding.layout.bands) == 1:
+        check_luma(luma, chroma, name)
     # OpenCV converts two planes of which one has half the columns and rows, whatever they had.
     half = (size[0] + 1) // 2, (size[1] + 1) // 2
     y = _resized_native(luma, (2 * half[0], 2 * half[1]))
@@ -113,7 +119,10 @@ def _of_mosaic(
     planes: Planes, name: str, encoding: Encoding, size: tuple[int, int]
 ) -> tuple[NDArray[Any], str]:
     sites = [view for _, view in planes if view.size]
-    limits = (0.0, 255.0) if sites[0].dtype.itemsize == 1 else _range(*sites)
+    limits = (0.0, 255.0)
+    if sites[0].dtype.itemsize > 1:
+        limits = _range(*sites)
+        check_byte_order(sites[0], limits, name)
     if len(sites) < 4:  # One row or column: some colours are missing.
         return _scaled(_resized_native(sites[0], size), limits), 'mono8'
     rows = sites[0].shape[0] + sites[2].shape[0]
