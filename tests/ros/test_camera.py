@@ -92,7 +92,9 @@ class Node:
     def get_logger(self):
         note = self.logged.append
         return types.SimpleNamespace(
-            warning=lambda text: note(('warning', text)), error=lambda text: note(('error', text))
+            info=lambda text: None,
+            warning=lambda text: note(('warning', text)),
+            error=lambda text: note(('error', text)),
         )
 
 
@@ -526,6 +528,28 @@ def test_a_twin_that_fails_takes_its_follower_with_it(camera, node, follower, mo
     follower.serve()
     assert (node.published, follower._node.published) == ([], [])
     assert follower.intake.tally().dropped == {'twin': 1}
+
+
+@pytest.mark.parametrize('of_several', ['twin', 'follower'])
+def test_a_follower_of_what_may_be_another_camera_is_dropped(camera, node, follower, of_several):
+    crowded = {'twin': camera, 'follower': follower}[of_several]
+    crowded._node.publishers = [b'one', b'two']
+    crowded._node.type_name = 'sensor_msgs/msg/Image'
+    crowded.follow()
+    follower._node.receive(depth())
+    node.receive(image())
+    camera.serve()
+    follower.serve()
+    assert (len(node.published), follower._node.published) == (1, [])
+    assert follower.intake.tally().dropped == {'twin': 1}
+    assert 'several publishers' in follower.intake.tally().failure.reason
+    crowded._node.publishers = [b'one']
+    crowded.follow()
+    follower._node.receive(depth(2))
+    node.receive(image(2))
+    camera.serve()
+    follower.serve()
+    assert len(follower._node.published) == 1
 
 
 def test_a_want_of_memory_while_it_waits_does_not_end_the_worker(follower, monkeypatch):

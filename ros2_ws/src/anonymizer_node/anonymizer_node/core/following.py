@@ -80,11 +80,14 @@ class Twin:
 
     Attributes:
         topic: Its name, for messages.
+        of_several: Whether frames of several cameras may come on its topic or on its follower's:
+            then it says nothing, for those of the same time may be of two of them.
     """
 
     def __init__(self, topic: str, frames: Sequence[Seen] = (), unsure_s: float = UNSURE_S) -> None:
         """Args: topic: Its name. frames: Of it, that are done. unsure_s: See `UNSURE_S`."""
         self.topic = topic
+        self.of_several = False
         self._unsure_ns = round(unsure_s * 1e9)
         self._frames: deque[Seen] = deque(maxlen=MOST_KEPT)
         self._newest_ns: int | None = None
@@ -144,6 +147,7 @@ class Twin:
         reach = round(MOST_APART_S * 1e9)
         near = [seen for seen in self._frames if abs(seen.stamp_ns - stamp_ns) <= reach]
         known = Twin(self.topic, near)
+        known.of_several = self.of_several
         known._twice = self._twice
         known._repeated_ns = dict(self._repeated_ns)
         return known
@@ -162,8 +166,14 @@ class Twin:
 
         Raises:
             TwinError: If no frame of the twin is near, one that is has failed, or it is of
-                another view; or if its time may mean several moments.
+                another view; or if its time may mean several moments, or they may be of several
+                cameras.
         """
+        if self.of_several:
+            raise TwinError(
+                f'It or {self.topic!r}, which it follows, has several publishers, so which of '
+                'their images show the same is unknown. Give each camera a topic of its own.'
+            )
         if frame.stamp_ns == 0:
             raise TwinError(
                 f'It has no time in its header, so which frame of {self.topic!r} is of the same '

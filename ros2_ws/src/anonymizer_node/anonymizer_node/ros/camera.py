@@ -185,12 +185,12 @@ class Camera:
     def _processed(self, message: Any) -> Outcome:
         """What the pipeline makes of a message, which those who follow are told."""
         at_ns = stamp_ns(message)
+        senders = self._inlet.senders
         if self.plan.twin:
-            known = self._twins.known(self._source, self.plan.twin, at_ns)
+            known = self._twins.known(self._source, self.plan.twin, at_ns, senders > 1)
             return self._pipeline.follow(message, self._codec, self._source, known)
-        is_from_one = self._inlet.is_from_one
-        outcome = self._pipeline.process(message, self._codec, self._source, is_from_one)
-        self._twins.judged(self._source, at_ns, outcome)
+        outcome = self._pipeline.process(message, self._codec, self._source, senders == 1)
+        self._twins.judged(self._source, at_ns, outcome, senders > 1)
         return outcome
 
     def _publish(self, outcome: Outcome) -> Outcome:

@@ -33,15 +33,18 @@ class Twins:
             str, int
         ] = {}  # By follower: which frame of it `is_due` was asked of last.
 
-    def judged(self, topic: str, at_ns: int, outcome: Outcome) -> None:
+    def judged(self, topic: str, at_ns: int, outcome: Outcome, of_several: bool = False) -> None:
         """What became of a frame, published or not.
 
         Args:
             topic: Resolved name.
             at_ns: Time of its header.
             outcome: As the pipeline made it.
+            of_several: See `Twin.of_several`.
         """
-        self._of(topic).add(Seen.of(outcome, at_ns))
+        twin = self._of(topic)
+        twin.of_several = of_several
+        twin.add(Seen.of(outcome, at_ns))
 
     def is_due(self, follower: str, topic: str, message: Any, waited_s: float) -> bool:
         """Whether a follower's oldest frame need not wait any longer.
@@ -59,10 +62,19 @@ class Twins:
         self._told[follower] = id(message)
         return twin.has_passed(at_ns) or waited_s > MOST_WAIT_S
 
-    def known(self, follower: str, topic: str, at_ns: int) -> Twin:
-        """What is known of a moment of a twin, for a follower's frame that was taken."""
+    def known(self, follower: str, topic: str, at_ns: int, of_several: bool = False) -> Twin:
+        """What is known of a moment of a twin, for a follower's frame that was taken.
+
+        Args:
+            follower: Resolved name of its topic.
+            topic: Resolved name of its twin.
+            at_ns: Time of the frame's header.
+            of_several: Whether the follower's topic has several publishers.
+        """
         self._told.pop(follower, None)
-        return self._of(topic).around(at_ns)
+        known = self._of(topic).around(at_ns)
+        known.of_several = known.of_several or of_several
+        return known
 
     def forget(self) -> None:
         """Know nothing of any. Only while the worker doesn't run."""

@@ -41,7 +41,7 @@ class Inlet:
     Attributes:
         durable: Whether the publishers seen last, all of them, keep messages for who comes later.
         is_alone: Whether `look` found no publisher.
-        is_from_one: Whether it found just one, so that all that comes is of one camera.
+        senders: How many it found; with one, all that comes is of one camera.
         trouble: Why a publisher that there is isn't heard; '' if all are.
     """
 
@@ -72,7 +72,7 @@ class Inlet:
         """
         self.durable = False
         self.is_alone = True
-        self.is_from_one = False
+        self.senders = 0
         self.trouble = ''
         self._node = node
         self._kind = message_class(type_name)
@@ -99,7 +99,7 @@ class Inlet:
         infos = self._node.get_publishers_info_by_topic(self._topic)
         self._publishers = [info for info in infos if info.topic_type == self._type_name]
         self.is_alone = not self._publishers
-        self.is_from_one = len(self._publishers) == 1
+        self.senders = len(self._publishers)
         if self._publishers:
             self.durable = is_durable(self._offered())
 
