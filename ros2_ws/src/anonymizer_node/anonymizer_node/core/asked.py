@@ -91,8 +91,16 @@ class Asked:
                     for terms, detections in zip(self.terms, found, strict=True)
                 ]
             )
-        # A head is where people are on top in the picture as it is shown.
-        turn = TURNS[frame.orientation]
+        # A head is on top as the picture is shown, and some viewers don't turn it.
+        ways = dict.fromkeys((1, frame.orientation))
+        return np.concatenate([self._heads_as_shown(number, frame, found) for number in ways])
+
+    def _heads_as_shown(
+        self, orientation: int, frame: Frame | Judgement, found: Sequence[Detections]
+    ) -> Float32Array:
+        """The same where heads are asked for, in a picture that is turned so."""
+        regions = self.regions
+        turn = TURNS[orientation]
         shown = turn.size(frame.width, frame.height)
         whole, people, faces = [], [], []
         for terms, detections in zip(self.terms, found, strict=True):

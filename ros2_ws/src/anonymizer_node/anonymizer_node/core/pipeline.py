@@ -38,7 +38,7 @@ from anonymizer_node.core.following import CAUSE, Twin
 from anonymizer_node.core.geometry import to_regions
 from anonymizer_node.core.roles import Codec, Detector
 from anonymizer_node.core.tracking import Tracker
-from anonymizer_node.core.turning import as_stored, upright
+from anonymizer_node.core.turning import as_stored, merged, upright
 
 MOST_BETWEEN_S = 0.2
 """Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
@@ -239,14 +239,19 @@ class Pipeline:
 
     def _found(self, frame: Frame, asked: Asked) -> list[Detections]:
         """What each detector sees of the classes that are wanted of it."""
-        shown = upright(frame)
         found = [
-            wanted(detector.detect(shown, terms.score_threshold), shown, detector.names, classes)
+            wanted(detector.detect(frame, terms.score_threshold), frame, detector.names, classes)
             for detector, terms, classes in zip(
                 self.detectors, asked.terms, asked.classes, strict=True
             )
         ]
-        return [as_stored(detections, frame) for detections in found]
+        if frame.orientation == 1:
+            return found
+        # Some viewers turn it and others don't: nobody may be seen either way.
+        shown = self._found(upright(frame), asked)
+        return [
+            merged(as_stored(one, frame), other) for one, other in zip(shown, found, strict=True)
+        ]
 
 
 class _Source:

@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Detections, Float32Array, Frame, Region
+from anonymizer_node.core.geometry import nms
+
+SAME_PERSON_IOU = 0.6
+"""Boxes of a picture as stored and as shown that overlap by more are taken for one."""
 
 
 class Turn(NamedTuple):
@@ -118,3 +122,12 @@ def as_stored(detections: Detections, frame: Frame) -> Detections:
     turn = TURNS[frame.orientation]
     size = turn.size(frame.width, frame.height)
     return replace(detections, xyxy=turn.boxes_stored(detections.xyxy, *size))
+
+
+def merged(one: Detections, other: Detections) -> Detections:
+    """What was detected in a frame looked at in two ways, by one detector."""
+    xyxy = np.concatenate([one.xyxy, other.xyxy])
+    scores = np.concatenate([one.scores, other.scores])
+    class_ids = np.concatenate([one.class_ids, other.class_ids])
+    best = nms(xyxy, scores, SAME_PERSON_IOU, class_ids)
+    return Detections(xyxy[best], scores[best], class_ids[best], one.names)
