@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples.detectors import BrightDetector
+from samples.detectors import BrightDetector, FakeDetector
 from samples.images import (
     BUFFERS,
     PACKED,
@@ -92,6 +92,28 @@ def test_a_frame_says_which_camera_it_is_of(msgtype):
     message = message_of(msgtype)
     message.header.frame_id = 'rear_optical'
     assert CODECS[msgtype].decode(message, '/front', 64).frame_id == 'rear_optical'
+
+
+@pytest.mark.parametrize('on_failure', ['drop', 'blackout'])
+@pytest.mark.parametrize(
+    ('msgtype', 'where'),
+    [
+        ('sensor_msgs/msg/Image', 'frame_id'),
+        ('sensor_msgs/msg/Image', 'encoding'),
+        ('sensor_msgs/msg/CompressedImage', 'frame_id'),
+        ('sensor_msgs/msg/CompressedImage', 'format'),
+    ],
+)
+def test_a_picture_in_the_strings_of_a_message_does_not_leave(msgtype, where, on_failure):
+    text = 'iVBORw0KGgo' + 'A' * 600
+    message = message_of(msgtype)
+    setattr(message.header if where == 'frame_id' else message, where, text)
+    pipeline = Pipeline(Settings(on_failure=on_failure), [FakeDetector()])
+    outcome = pipeline.process(message, CODECS[msgtype], '/front')
+    assert (outcome.status, outcome.message) == ('dropped', None)
+    assert 'AAAA' not in outcome.reason
+    with pytest.raises(FrameError, match='more than 512'):
+        CODECS[msgtype].measure(message, '/front')
 
 
 @pytest.mark.parametrize('msgtype', CODECS)

@@ -331,6 +331,9 @@ def test_encoding_and_size_of_the_latest_frame_are_told(intake):
     assert intake.tally().encoding == 'bgr8'
     intake.offer(Compressed(), 0)
     assert (intake.tally().encoding, intake.tally().size) == ('jpeg', (0, 0))
+    Compressed.format = 64 * 'x' + 'iVBORw0KGgo'
+    intake.offer(Compressed(), 0)
+    assert intake.tally().encoding == 64 * 'x'
     intake.take()
     intake.settle(Outcome('untouched', 'frame', width=64, height=48))
     assert intake.tally().size == (64, 48)

@@ -27,6 +27,10 @@ and too narrow a strip to show anyone. More is accepted only if it is all zero, 
 may be the rest of a larger picture, which no detector sees."""
 
 
+MOST_WORDS = 512
+"""Characters that a message's strings may have together: they leave as they are."""
+
+
 class ImageCodec:
     """sensor_msgs/msg/Image, edited in place in the message's own buffer and its own layout.
 
@@ -43,6 +47,7 @@ class ImageCodec:
                 constant.
             UnsupportedEncodingError: Also if it is depth, which has to follow another topic.
         """
+        _check_words(message)
         encoding = encoding_named(message.encoding)
         refuse_depth(message.encoding, encoding)
         views = _views(message, message.data)
@@ -53,6 +58,7 @@ class ImageCodec:
 
     def measure(self, message: Any, source: str) -> Frame:
         """See `Codec.measure`. Depth is welcome."""
+        _check_words(message)
         encoding_named(message.encoding)
         views = _views(message, message.data)
         _check_padding(message, views)
@@ -95,6 +101,7 @@ class ImageCodec:
 
     def blacked_out(self, message: Any) -> Any:
         """See `Codec.blacked_out`."""
+        _check_words(message)
         black = bytearray(len(message.data))
         for plane, view in _views(message, black).planes:
             view[...] = np.array(plane.black, view.dtype)
@@ -112,6 +119,22 @@ def _views(message: Any, data: Any) -> Views:
     size = int(message.width), int(message.height)
     step = layout.check(message.encoding, len(message.data), size, int(message.step))
     return layout.views(data, size, step, bool(message.is_bigendian))
+
+
+def _check_words(message: Any) -> None:
+    """Refuse strings in which there is room for a picture.
+
+    Raises:
+        FrameError: If frame_id and format or encoding are longer than `MOST_WORDS` together.
+    """
+    kind = getattr(message, 'format', '') or getattr(message, 'encoding', '')
+    length = len(message.header.frame_id) + len(kind)
+    if length > MOST_WORDS:
+        raise FrameError(
+            f'The frame_id of an image and what it says of its format have {length} characters, '
+            f'more than {MOST_WORDS}: they may hold what nobody looks at. Have the driver name '
+            'both in short.'
+        )
 
 
 def _check_padding(message: Any, views: Views) -> None:
@@ -241,6 +264,7 @@ class CompressedImageCodec:
         return Frame(pixels, encoding, width, height, *about, orientation)
 
     def _compression(self, message: Any, data: bytes) -> Compression:
+        _check_words(message)
         if 'compresseddepth' not in message.format.lower():
             for compression in COMPRESSIONS.values():
                 if data.startswith(compression.SIGNATURE):

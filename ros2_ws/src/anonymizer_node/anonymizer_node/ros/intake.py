@@ -38,6 +38,9 @@ HUNG_S = 5.0
 """A frame that waited or was in work for longer is given up, seconds: published then, it would
 pass for a fresh one."""
 
+_MOST_SHOWN = 64
+"""Characters of an encoding or format that are told: the message may say anything."""
+
 _MOST_TIMES = 1000
 """Ages and durations kept between two tallies."""
 
@@ -352,4 +355,4 @@ def _about(removed: str) -> str:
 
 def _encoding(message: Any) -> str:
     """What an image message says of its encoding, a compressed one of its format."""
-    return str(getattr(message, 'encoding', '') or getattr(message, 'format', ''))
+    return str(getattr(message, 'encoding', '') or getattr(message, 'format', ''))[:_MOST_SHOWN]
