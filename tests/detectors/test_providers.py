@@ -1,5 +1,7 @@
 """Execution providers, without a GPU: options, order, what is checked, and what is said."""
 
+import os
+
 import onnxruntime
 import pytest
 from samples.exports import export
@@ -233,6 +235,25 @@ def test_a_cache_that_can_not_be_made_is_refused(monkeypatch, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(ModelError, match='engine_cache'):
         load(tmp_path / 'file', 'tensorrt', 'cpu')
+
+
+@pytest.mark.parametrize('how', ['group', 'all', 'owner', 'link'])
+def test_engines_that_others_could_have_made_are_refused(monkeypatch, tmp_path, how):
+    machine = Machine().install(monkeypatch)
+    load(tmp_path / 'engines', 'tensorrt', 'cpu', said=len)
+    (folder,) = (tmp_path / 'engines').iterdir()
+    (folder / 'TensorrtExecutionProvider_1_sm87.engine').write_bytes(b'')
+    if how == 'owner':
+        monkeypatch.setattr(os, 'geteuid', lambda: folder.stat().st_uid + 1)
+    elif how == 'link':
+        folder.rename(tmp_path / 'elsewhere')
+        folder.symlink_to(tmp_path / 'elsewhere')
+    else:
+        folder.chmod({'group': 0o770, 'all': 0o707}[how])
+    machine.asked.clear()
+    with pytest.raises(ModelError, match=r"not this user's alone.*engine_cache"):
+        load(tmp_path / 'engines', 'tensorrt', 'cpu')
+    assert machine.asked == []
 
 
 def test_absent_providers_are_passed_over():

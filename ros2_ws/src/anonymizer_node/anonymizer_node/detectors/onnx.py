@@ -315,9 +315,10 @@ def _opened(
     options.add_session_config_entry('session.force_spinning_stop', '1')
     for first, key in enumerate(keys):
         asked = keys[first:]
-        if key == 'tensorrt' and plan is not None and not plan.is_built:
+        if key == 'tensorrt' and plan is not None:
             running.make_folder(plan.folder)
-            notice(running.building(path, plan))
+            if not plan.is_built:
+                notice(running.building(path, plan))
         try:
             # Its own fallback prints, goes on with providers that nobody asked for, and would
             # do so again in the midst of a run.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -192,10 +193,10 @@ def is_quantised(content: bytes) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only its owner may write to: engines are code.
+    """Make a folder that only its owner may write to: engines are code, and say where people are.
 
     Raises:
-        ModelError: If it can't be made.
+        ModelError: If it can't be made, or others could have put engines into it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -204,6 +205,18 @@ def make_folder(folder: Path) -> None:
             f'The folder {str(folder)!r} for the engines of TensorRT can not be made '
             f'({error.strerror or error}); name another one with the setting "engine_cache".'
         ) from error
+    if folder.is_symlink() or not _is_private(folder.stat()):
+        raise ModelError(
+            f"The folder {str(folder)!r} for the engines of TensorRT is not this user's alone: "
+            'others may have put one there, and it is not checked by its hash as a model is. '
+            'Delete it, or name another one with the setting "engine_cache".'
+        )
+
+
+def _is_private(status: os.stat_result) -> bool:
+    if not hasattr(os, 'geteuid'):  # Windows, where the mode says nothing of others.
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def building(model: str, plan: TensorRtPlan) -> str:
