@@ -116,6 +116,17 @@ def test_a_picture_in_the_strings_of_a_message_does_not_leave(msgtype, where, on
         CODECS[msgtype].measure(message, '/front')
 
 
+@pytest.mark.parametrize('on_failure', ['drop', 'blackout'])
+@pytest.mark.parametrize('msgtype', CODECS)
+def test_a_frame_id_that_would_leave_changed_does_not_leave(msgtype, on_failure):
+    message = message_of(msgtype)
+    message.header.frame_id = b'Kamera_R\xe4der'.decode('utf-8', 'replace')
+    pipeline = Pipeline(Settings(on_failure=on_failure), [FakeDetector()])
+    outcome = pipeline.process(message, CODECS[msgtype], '/front')
+    assert (outcome.status, outcome.message, outcome.cause) == ('dropped', None, 'decode')
+    assert 'not UTF-8' in outcome.reason
+
+
 @pytest.mark.parametrize('msgtype', CODECS)
 def test_decoding_changes_nothing(msgtype):
     message = message_of(msgtype)

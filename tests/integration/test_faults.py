@@ -14,6 +14,7 @@ import pictures  # noqa: E402
 from harness import Probe, reliable  # noqa: E402
 from link import Link  # noqa: E402
 from pictures import HEIGHT, WIDTH, key, picture  # noqa: E402
+from rclpy.serialization import serialize_message  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from told import Regions, regions_of  # noqa: E402
 
@@ -122,6 +123,19 @@ def test_raw_frame_is_dropped_and_the_next_one_passes(raw_link, fault):
 def test_compressed_frame_is_dropped_and_the_next_one_passes(jpeg_link, fault):
     make, cause = JPEG_FAULTS[fault]
     check_dropped(jpeg_link, make(), cause, pictures.compressed(picture()))
+
+
+def test_frame_id_that_rclpy_would_change_is_dropped(raw_link):
+    message = pictures.raw(picture())
+    message.header.frame_id = 'Kamera_links'
+    # As a driver in C++ sends it that names things in Latin-1.
+    data = serialize_message(message).replace(b'Kamera_links', b'Kamera_R\xe4der')
+    before = raw_link.books()['dropped: decode']
+    raw_link.publisher.publish(data)
+    raw_link.sent += 1
+    status = raw_link.probe.counted(RAW, 'dropped: decode', before + 1)
+    assert 'not UTF-8' in status.message
+    assert raw_link.answer(message) is None
 
 
 def test_every_frame_is_accounted_for(raw_link):

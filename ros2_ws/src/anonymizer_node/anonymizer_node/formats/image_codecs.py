@@ -27,6 +27,9 @@ and too narrow a strip to show anyone. More is accepted only if it is all zero, 
 may be the rest of a larger picture, which no detector sees."""
 
 
+REPLACED = '\ufffd'
+"""What is read in place of bytes that are no character."""
+
 MOST_WORDS = 512
 """Characters that a message's strings may have together: they leave as they are."""
 
@@ -122,13 +125,19 @@ def _views(message: Any, data: Any) -> Views:
 
 
 def _check_words(message: Any) -> None:
-    """Refuse strings in which there is room for a picture.
+    """Refuse strings in which there is room for a picture, or that can't leave as they came.
 
     Raises:
-        FrameError: If frame_id and format or encoding are longer than `MOST_WORDS` together.
+        FrameError: If frame_id and format or encoding are longer than `MOST_WORDS` together, or
+            were not UTF-8: rclpy has put another character in place of what isn't.
     """
     kind = getattr(message, 'format', '') or getattr(message, 'encoding', '')
     length = len(message.header.frame_id) + len(kind)
+    if REPLACED in message.header.frame_id + kind:
+        raise FrameError(
+            f'The frame_id {message.header.frame_id[:64]!r} of an image, or what it says of its '
+            'format, is not UTF-8, so that it would leave changed. Have the driver use ASCII.'
+        )
     if length > MOST_WORDS:
         raise FrameError(
             f'The frame_id of an image and what it says of its format have {length} characters, '
