@@ -98,6 +98,29 @@ def test_new_subscription_is_there_before_the_old_one_goes(world):
     assert world.inlet.told == 'reliable, volatile'
 
 
+def test_subscription_that_can_not_be_made_leaves_the_one_that_there_is(world, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    (first,) = world.node.there
+    world.node.offer(RELIABLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.node, 'create_subscription', full)
+        with pytest.raises(MemoryError):
+            world.follow()
+    world.node.publishers[0].qos_profile.reliability = BEST_EFFORT  # As it was.
+    world.now_s += 2 * OVERLAP_S
+    assert not world.follow()
+    assert world.node.there == [first]
+    assert world.inlet.told == 'best_effort, volatile'
+    world.hear(1)
+    assert world.heard == [1]
+    first.events.message_lost(SimpleNamespace(total_count=3, total_count_change=3))
+    assert world.lost == ([] if module.TELLS_ABOUT_MESSAGES else [3])
+    world.inlet.close()
+    assert world.node.there == []
+
+
 def test_what_both_hear_is_taken_once_and_what_one_hears_too(world):
     world.hear(1)
     world.node.offer(RELIABLE)

@@ -135,9 +135,10 @@ class Inlet:
                 if policy not in self._overridden
             )
             if adapts:
-                self._former = self._subscription
-                self._overlap_until_s = self._clock() + OVERLAP_S
+                before = self._subscription
                 self._subscribe(wanted)
+                self._former = before
+                self._overlap_until_s = self._clock() + OVERLAP_S
         self.trouble = self._misfits()
         return adapts
 
@@ -156,8 +157,8 @@ class Inlet:
             self._count(self._gaps.unmix)
 
     def _subscribe(self, qos: QoSProfile) -> None:
-        self._made += 1
-        heed_loss = functools.partial(self._heed_loss, self._made)
+        made = self._made + 1
+        heed_loss = functools.partial(self._heed_loss, made)
         try:
             # In place of rclpy's warning about a QoS that doesn't fit there is `trouble`.
             events = SubscriptionEventCallbacks(
@@ -167,6 +168,7 @@ class Inlet:
             self._subscription = self._subscription_of(qos, events)
         except UnsupportedEventTypeError:  # This middleware doesn't tell of losses.
             self._subscription = self._subscription_of(qos, None)
+        self._made = made
         self._qos = qos
 
     def _subscription_of(self, qos: QoSProfile, events: Any) -> Any:
