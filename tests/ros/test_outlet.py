@@ -103,6 +103,25 @@ def test_becomes_durable_once_and_never_less(node):
     assert node.made[1].published == ['one']
 
 
+@pytest.mark.parametrize('still_there', [True, False])
+def test_publisher_that_could_not_be_made_anew_is_made_next_time(node, monkeypatch, still_there):
+    def full(*_, **__):
+        raise MemoryError
+
+    outlet = outlet_of(node)
+    outlet.open(durable=False)
+    outlet.publish('one')
+    with monkeypatch.context() as patch:
+        patch.setattr(node, 'create_lifecycle_publisher', full)
+        with pytest.raises(MemoryError):
+            outlet.keep(durable=True)
+    assert outlet.keep(durable=True, is_alone=not still_there)
+    assert outlet.publish('two')
+    assert node.there == [node.made[1]]
+    assert node.made[1].qos.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL
+    assert node.made[1].published == ['one', 'two']
+
+
 def test_frame_that_comes_while_the_publisher_is_made_anew_waits_for_it(node, monkeypatch):
     outlet = outlet_of(node)
     outlet.open(durable=False)

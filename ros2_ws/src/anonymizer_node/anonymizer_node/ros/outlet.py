@@ -91,7 +91,8 @@ class Outlet:
         if not self._gate.acquire(timeout=MOST_WAIT_S):
             return False
         try:
-            if self._is_open and durable and not self._durable and not is_alone:
+            becomes = durable and not self._durable and not is_alone
+            if self._is_open and (becomes or self._publisher is None):
                 # Not both at a time: a second publisher under our name is taken for a stranger's.
                 self._destroy()
                 self._make(durable)
