@@ -110,6 +110,24 @@ def test_transition_that_fails_inside_frees_everything_and_says_why(
     assert node.state == 'finalized'
 
 
+@pytest.mark.parametrize('broken', ['destroy_subscription', 'destroy_lifecycle_publisher'])
+@pytest.mark.parametrize('transition', ['deactivate', 'shutdown'])
+def test_no_camera_goes_on_because_another_one_can_not_be_closed(
+    make_node, monkeypatch, transition, broken
+):
+    node = make_node(input_topics=['/a', '/b', '/c', '/d'])
+    reach(node, 'configure', 'activate')
+    cameras = node._cameras
+    monkeypatch.setattr(node, broken, fail)
+    assert getattr(node, f'trigger_{transition}')().name == 'ERROR'
+    for camera in cameras:
+        camera._receive(Image(height=1, width=1, step=3, encoding='bgr8', data=[1, 2, 3]))
+        assert camera.intake.tally().dropped == {'inactive': 1}
+        assert not camera._outlet.publish(Image())
+    assert workers() == []
+    monkeypatch.undo()
+
+
 @pytest.mark.parametrize('do', [refuse, fail])
 def test_node_can_be_shut_down_after_an_error(make_node, do):
     node = make_node(do, input_topics=['/a'])

@@ -25,6 +25,7 @@ class Node:
 
     def __init__(self):
         self.published = {}
+        self.destroyed = 0
         self.timers = []
 
     def create_service(self, kind, name, callback, callback_group):
@@ -36,7 +37,7 @@ class Node:
         return SimpleNamespace(publish=heard.append)
 
     def destroy_publisher(self, publisher):
-        pass
+        self.destroyed += 1
 
     def create_timer(self, period_s, callback, clock):
         self.timers.append(callback)
@@ -154,6 +155,10 @@ def test_nothing_is_published_once_it_is_silent(stills, node):
     stills.tell(published(), RAW, '/anonymized/a', 0)
     assert not any(node.published.values())
     assert request.answer[0] is False
+    assert node.destroyed == 0
+    stills.close()
+    stills.close()
+    assert node.destroyed == 2
 
 
 def test_nothing_is_published_if_it_falls_silent_during_the_work(stills, node, monkeypatch):

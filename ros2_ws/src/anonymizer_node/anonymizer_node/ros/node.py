@@ -15,6 +15,7 @@ import functools
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
@@ -263,11 +264,15 @@ class AnonymizerNode(LifecycleNode):
         """Close all topics and end the worker. Whether it has ended."""
         self._active_since_s = None
         for camera in self._cameras:
-            camera.close()
-        self._stills.close()
-        worker, self._worker = self._worker, None
-        ended = worker.stop(STOP_TIMEOUT_S) if worker is not None else True
-        self.hangs = self.hangs or not ended
+            camera.silence()
+        try:
+            with ExitStack() as closing:  # All are closed, whatever one of them raises.
+                closing.callback(self._stills.close)
+                for camera in self._cameras:
+                    closing.callback(camera.close)
+        finally:
+            ended = self.silence()
+            self._worker = None
         self._announcer.close()
         return ended
 

@@ -70,6 +70,7 @@ class Stills:
         self._is_active = is_active
         self._lock = threading.Lock()
         self._publishers: dict[int, Any] = {}
+        self._silenced: list[Any] = []
         self._owed: set[int] = set()
         self._problems: dict[int, str] = {}
         self._done: Future | None = None
@@ -80,16 +81,17 @@ class Stills:
 
     def close(self) -> None:
         """Take the stills back, and owe none."""
-        for publisher in self.silence():
-            self._node.destroy_publisher(publisher)
+        self.silence()
+        while self._silenced:
+            self._node.destroy_publisher(self._silenced.pop())
 
-    def silence(self) -> list[Any]:
-        """Publish none from now on; the publishers that there were."""
+    def silence(self) -> None:
+        """Publish none from now on; the publishers are left as they are."""
         with self._lock:
-            publishers, self._publishers = self._publishers, {}
+            self._silenced += self._publishers.values()
+            self._publishers.clear()
             done = self._done
         self._finish(done)
-        return list(publishers.values())
 
     def tell(self, outcome: Outcome, codec: Codec, output_topic: str, camera: int) -> None:
         """See `announcer.Listener.tell`: take the frame, if one of this camera is owed."""
