@@ -107,6 +107,41 @@ def test_hot_pixels_and_a_lamp_darken_nothing():
     assert np.abs(usual - hot)[1:].max() <= 12
 
 
+@pytest.mark.parametrize('encoding', ['mono16', 'rgb16', 'bayer_bggr16'])
+@pytest.mark.parametrize('end', ['dark', 'bright'])
+@pytest.mark.parametrize('least_size', [16, 1024])
+def test_who_is_before_a_window_is_still_seen(encoding, end, least_size):
+    # A window of a tenth of the picture has sixteen times the light of all else, or, seen by a
+    # thermal camera, as much less.
+    bgr = scene()
+    bytes_per_row = 2 * 128 * (3 if encoding == 'rgb16' else 1)
+    message = from_bgr(bgr, encoding)
+    full = np.frombuffer(bytes(message.data), '>u2' if message.is_bigendian else '<u2')
+    full = full.astype(float) / 16
+    rows = full.reshape(96, bytes_per_row // 2)
+    rows[:48, -28 * (bytes_per_row // 256) :] = 65535
+    if end == 'bright':
+        rows = 65535 - rows
+    kind = '>u2' if message.is_bigendian else '<u2'
+    message.data = np.frombuffer(bytearray(np.rint(rows).astype(kind).tobytes()), np.uint8)
+    shown = seen(message, least_size).astype(float)
+    beside = shown[:, : shown.shape[1] * 3 // 4]
+    assert np.percentile(beside, 95) - np.percentile(beside, 5) > 10
+    assert 40 < np.median(beside) < 215
+
+
+@pytest.mark.parametrize('low', [0, 3000, 60000])
+def test_what_is_brighter_is_never_shown_darker(low):
+    values = np.sort(np.random.default_rng(6).integers(0, 65536, 8192))
+    values[: len(values) * 9 // 10] = low + values[: len(values) * 9 // 10] // 64
+    values = np.sort(values).reshape(64, 128)
+    message = from_bgr(np.zeros((64, 128, 3), np.uint8), 'mono16', 0)
+    message.data = np.frombuffer(bytearray(values.astype('<u2').tobytes()), np.uint8)
+    shown = CODEC.decode(message, '/a', 1024).pixels.ravel().astype(int)
+    assert (np.diff(shown) >= 0).all()
+    assert (shown[0], shown[-1]) == (0, 255)
+
+
 def test_a_frame_of_one_value_is_shown():
     for value in (0, 1, 65535):
         message = encoded('mono16', 8, 8)

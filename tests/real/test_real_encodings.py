@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -59,6 +60,74 @@ def test_what_is_obscured_in_bgr8_is_in_every_encoding(encoding, detectors, pict
         of_bgr8 += int(expected.sum())
         shared += int((expected & found).sum())
     assert shared / of_bgr8 >= LEAST_SHARED.get(encoding, 0.95)
+
+
+LIT = {'a window': 0.93, 'a cold sky': 0.75}
+"""What is much brighter or darker than all else, and of how many people who are found without it as
+many are found beside it. Scaled along a line it was 0.73 for a window and 0.2 for a cold sky."""
+
+
+def half_covered(detectors, people, message_of):
+    """How many people are at least half covered."""
+    count = 0
+    for bgr, boxes in people:
+        there = covered(detectors, message_of(bgr))
+        for x0, y0, x1, y1 in boxes:
+            count += bool(there[y0:y1, x0:x1].mean() >= 0.5)
+    return count
+
+
+@pytest.fixture(scope='module')
+def people(shared_data):
+    """Pictures, and the boxes of those in them who are a tenth of the height or more."""
+    folder = shared_data / 'coco128'
+    told = json.loads((folder / 'person_boxes.json').read_text())
+    found = []
+    for image in told['images']:
+        boxes = [
+            (int(x), int(y), int(np.ceil(x + width)), int(np.ceil(y + height)))
+            for item in told['annotations']
+            if item['image_id'] == image['id'] and not item.get('iscrowd')
+            for x, y, width, height in [item['bbox']]
+            if height >= image['height'] / 10
+        ]
+        if boxes:
+            bgr = cv2.imread(str(folder / 'images' / image['file_name']))
+            found.append((bgr[: bgr.shape[0] // 2 * 2, : bgr.shape[1] // 2 * 2], boxes))
+    return found
+
+
+@pytest.mark.parametrize('encoding', ['mono16', 'rgb16', 'bayer_rggb16'])
+@pytest.mark.parametrize('light', LIT)
+def test_people_are_found_beside_what_is_much_brighter_or_darker(encoding, light, people):
+    detectors = load_detectors(Settings.of_node())
+
+    def lit(bgr):
+        # As a sensor counts light; a corner of 4 % has sixteen times that of all else, or as much
+        # less.
+        rows, columns = (side // 5 for side in bgr.shape[:2])
+        if light == 'a window':
+            shares = (bgr / 255) ** 2.2 / 16
+            shares[:rows, :columns] = 1
+        else:
+            shares = 1 - (1 - bgr / 255) / 16
+            shares[:rows, :columns] = 0
+        return from_shares(shares, encoding)
+
+    without = half_covered(detectors, people, lambda bgr: from_bgr(bgr, 'bgr8'))
+    assert half_covered(detectors, people, lit) >= LIT[light] * without
+
+
+def from_shares(shares, encoding):
+    """A message of 16 bits of a picture in shares of 1, blue, green and red."""
+    values = np.rint(shares * 65535).astype('<u2')
+    grey = values[:, :, 1].copy()
+    if encoding == 'bayer_rggb16':
+        grey[::2, ::2], grey[1::2, 1::2] = values[::2, ::2, 2], values[1::2, 1::2, 0]
+    planes = values[:, :, ::-1] if encoding == 'rgb16' else grey
+    message = from_bgr(np.zeros((*shares.shape[:2], 3), np.uint8), encoding, 0)
+    message.data = np.frombuffer(bytearray(np.ascontiguousarray(planes).tobytes()), np.uint8)
+    return message
 
 
 def deep(grey, form):
