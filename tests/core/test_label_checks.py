@@ -81,11 +81,22 @@ def test_few_values_around_a_change_of_the_high_byte_pass():
         np.full((200, 300), 0x1234, np.uint16),
         deep(12)[:1, :300],
         deep(16)[:, :1],
+        np.random.default_rng(7).integers(0, 65536, (9000, 1), np.uint16),
         deep(8),
         deep(8) * 256,
     ],
-    ids=['noise', 'zero', 'flat', 'a row', 'a column', 'of 8 bits', 'in the high byte'],
+    ids=[
+        'noise',
+        'zero',
+        'flat',
+        'a row',
+        'a column',
+        'a long column',
+        'of 8 bits',
+        'in the high byte',
+    ],
 )
+@pytest.mark.filterwarnings('error')
 def test_what_does_not_say_its_byte_order_passes(samples):
     check_byte_order(samples[:, :, None], (0.0, 65535.0), 'mono16')
     check_byte_order(samples.byteswap()[:, :, None], (0.0, 65535.0), 'mono16')
@@ -93,6 +104,7 @@ def test_what_does_not_say_its_byte_order_passes(samples):
 
 @pytest.mark.parametrize('level', [0, 16, 128, 255])
 @pytest.mark.parametrize('noise', [0, 4])
+@pytest.mark.filterwarnings('error')
 def test_a_flat_picture_passes_in_yuv(level, noise):
     random = np.random.default_rng(3)
 
@@ -102,6 +114,7 @@ def test_a_flat_picture_passes_in_yuv(level, noise):
 
     check_luma(flat(level, (200, 300, 1)), flat(128, (200, 150, 2)), 'yuyv')
     check_luma(flat(level, (2, 4, 1)), flat(20, (2, 2, 2)), 'yuyv')
+    check_luma(flat(level, (9000, 2, 1)), flat(20, (9000, 1, 2)), 'yuyv')
 
 
 def test_noise_passes_in_yuv():

@@ -27,8 +27,8 @@ _LEAST_CHROMA, _FLAT, _SMOOTH = 4.0, 2.0, 0.7
 """Mean differences, in levels, and a share."""
 
 _LOOKED_AT = 1 << 16
-_LEAST_TOLD = 4096
-"""Samples looked at, and from which on there are enough."""
+_LEAST_TOLD, _LEAST_COLUMNS = 4096, 8
+"""Samples looked at, and from how many on, in how long rows, there are enough."""
 
 
 def check_byte_order(samples: NDArray[Any], limits: tuple[float, float], name: str) -> None:
@@ -45,7 +45,7 @@ def check_byte_order(samples: NDArray[Any], limits: tuple[float, float], name: s
     if limits[1] - limits[0] <= LEAST_SPAN:
         return
     rows = _some_rows(samples[:, :, 0])
-    if rows.size < _LEAST_TOLD:
+    if rows.size < _LEAST_TOLD or rows.shape[1] < _LEAST_COLUMNS:
         return
     apart = rows.shape[1] // 2
     near, far = _differences(rows, apart)
@@ -69,7 +69,7 @@ def check_luma(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], name: str) ->
         FrameError: If they are.
     """
     bright, coloured = (_some_rows(plane.reshape(len(plane), -1)) for plane in (luma, chroma))
-    if bright.size < _LEAST_TOLD:
+    if bright.size < _LEAST_TOLD or bright.shape[1] < _LEAST_COLUMNS:
         return
     apart = bright.shape[1] // 4 * 2  # Even, so that U is compared with U.
     near, far = _differences(bright, apart)
