@@ -226,6 +226,26 @@ def test_a_source_that_comes_short_is_refused(tmp_path, store, monkeypatch):
         fetch(Remote('memory://bucket/run.mcap'), tmp_path)
 
 
+@pytest.mark.parametrize('told', [None, 'nothing'])
+def test_a_size_that_a_listing_lacks_is_asked_for(tmp_path, store, monkeypatch, told):
+    """As of web servers."""
+    store.pipe_file('/bucket/in/run.mcap', b'0123456789')
+    whole = type(store).find
+
+    def find(self, path, **how):
+        found = whole(self, path, **how)
+        for about in found.values():
+            about.update(size=None) if told is None else about.pop('size')
+        return found
+
+    monkeypatch.setattr(type(store), 'find', find)
+    place = fetch(Remote('memory://bucket/in'), tmp_path)
+    assert contents(place) == {'run.mcap': b'0123456789'}
+    monkeypatch.setattr(type(store), 'info', lambda self, path, **how: {'size': None})
+    with pytest.raises(StorageError, match='does not say how long it is'):
+        fetch(Remote('memory://bucket/in'), tmp_path)
+
+
 # --- What is refused
 
 

@@ -197,7 +197,7 @@ def files_at(place: Remote) -> dict[str, int]:
     Raises:
         StorageError: If the store doesn't answer.
     """
-    return {name: int(about['size'] or 0) for name, about in entries_at(place).items()}
+    return {name: int(about['size']) for name, about in entries_at(place).items()}
 
 
 def entries_at(place: Remote) -> dict[str, Any]:
@@ -208,12 +208,19 @@ def entries_at(place: Remote) -> dict[str, Any]:
     """
     with reached(place) as (store, root):
         store.invalidate_cache()
-        found = store.find(root, detail=True)
-        return {
-            path[len(root) :].lstrip('/'): about
-            for path, about in sorted(found.items())
-            if not path.endswith('/')
-        }
+        entries: dict[str, Any] = {}
+        for path, about in sorted(store.find(root, detail=True).items()):
+            if path.endswith('/'):
+                continue
+            if about.get('size') is None:  # As web servers list what they have.
+                about = {**about, **store.info(path)}
+            if about.get('size') is None:
+                raise StorageError(
+                    f'{path!r} is of a store that does not say how long it is: nobody could '
+                    'tell whether all of it came. Fetch it yourself.'
+                )
+            entries[path[len(root) :].lstrip('/')] = about
+        return entries
 
 
 def _below(top: Path, name: str) -> Path:

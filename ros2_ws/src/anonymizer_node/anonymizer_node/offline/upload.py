@@ -180,7 +180,7 @@ class _Upload:
         found = entries_at(self._place)
         if found.pop(UPLOADING, None) != self._marker:
             raise StorageError(f'Another run puts a recording at {str(self._place)!r} as well.')
-        there = {name: int(about['size'] or 0) for name, about in found.items()}
+        there = {name: int(about['size']) for name, about in found.items()}
         wanted = {name: self._sizes[name] for name in self._put}
         if there != wanted:
             wrong = sorted(name for name, _ in there.items() ^ wanted.items())
