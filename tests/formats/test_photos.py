@@ -14,7 +14,7 @@ from anonymizer_node.core.errors import FrameError, UnsupportedEncodingError
 from anonymizer_node.core.turning import TURNS
 from anonymizer_node.formats import jpeg
 from anonymizer_node.formats.jpeg_frame import segments
-from anonymizer_node.formats.photos import PhotoCodec, kind_of, opened, written
+from anonymizer_node.formats.photos import PhotoCodec, as_stored, kind_of, opened, written
 
 THUMBNAIL = scene_jpeg(40, 30, seed=5)
 MAKER, EXPOSURE = b'Example Cameras', struct.pack('<II', 1, 250)
@@ -195,3 +195,17 @@ def test_segments_behind_a_scan_are_left_out():
     after = written(opened(data[:at] + hidden + data[at:]).photo)
     assert b'Jane' not in after
     assert np.array_equal(shown(after), shown(data))
+
+
+@pytest.mark.parametrize('orientation', TURNS)
+def test_as_stored_nobody_turns_it_and_the_rest_stays(orientation):
+    caption = segment(0xFE, b'Jane Doe')
+    plain = with_segments(scene_jpeg(64, 48), caption)
+    turned = with_segments(scene_jpeg(64, 48), exif(THUMBNAIL, orientation=orientation), caption)
+    assert as_stored(plain) == plain
+    assert as_stored(turned) == (turned if orientation == 1 else plain)
+    tiff = exif(b'', orientation=orientation)[10:]
+    png_turned = png_with(chunk(b'eXIf', tiff), chunk(b'tEXt', b'Comment\0hello'))
+    png_plain = png_with(chunk(b'tEXt', b'Comment\0hello'))
+    assert as_stored(png_plain) == png_plain
+    assert as_stored(png_turned) == (png_turned if orientation == 1 else png_plain)

@@ -10,6 +10,7 @@ from samples.bags import COMPRESSED, IMAGE, SECOND, STRING, Entry, converted, di
 from samples.detectors import BrightDetector
 from samples.encoded import encoded
 from samples.images import Stamp, compressed, image, jpeg_bytes, pixels_of
+from samples.jpegs import exif, with_segments
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError, InputError
@@ -134,6 +135,43 @@ def test_what_measures_detectors_reads_the_labels(tmp_path, bag, form):
         assert picture.path.is_file()
         jpeg_boxes = by_name[f'rear-image_raw-compressed-{index:06d}.jpg'].boxes
         assert len(jpeg_boxes) == person
+
+
+def test_trainers_look_beside_the_yaml_wherever_they_are_started(tmp_path, bag):
+    export_bag(bag, tmp_path / 'out')
+    about = yaml.safe_load((tmp_path / 'out' / 'data.yaml').read_text())
+    # Ultralytics takes a `path` that exists from where it is started, so `.` is anywhere.
+    assert about == {'train': 'images', 'val': 'images', 'names': ['person']}
+
+
+def test_labels_fit_what_viewers_show_of_a_picture_that_exif_turns(tmp_path, settings):
+    message = compressed(scene(True), 'jpeg')
+    message.data = with_segments(bytes(message.data), exif(b'', orientation=6))
+    write_bag(tmp_path / 'in', [Entry('/front', COMPRESSED, message, 1)])
+    anonymize_bag(tmp_path / 'in', tmp_path / 'bag', settings, [BrightDetector()])
+    export_bag(tmp_path / 'bag', tmp_path / 'out')
+    # Like browsers, labelling tools and trainers, OpenCV turns what EXIF says is to be turned.
+    shown = cv2.imread(str(tmp_path / 'out/images/front-000000.jpg'))
+    assert shown.shape == (HEIGHT, WIDTH, 3)
+    ((x, y, width, height),) = [
+        item['bbox'] for item in json.loads((tmp_path / 'out' / COCO).read_text())['annotations']
+    ]
+    assert (x, y, width, height) == (15, 0, 34, 48), 'with the seam of a JPEG, a pixel wide'
+    assert shown[2:46, 18:46].max() < 20
+    assert shown[2:46, :14].max() > 50 < shown[2:46, 50:].max()
+
+
+def test_who_is_obscured_twice_is_labelled_once(tmp_path, settings):
+    frames = [Entry('/front', IMAGE, raw(0, True), 1)]
+    write_bag(tmp_path / 'in', frames)
+    anonymize_bag(tmp_path / 'in', tmp_path / 'bag', settings, [BrightDetector()])
+    record = tmp_path / 'bag' / REGIONS_NAME
+    line = json.loads(record.read_text())
+    line['regions'] *= 2
+    record.write_text(json.dumps(line) + '\n')
+    export = export_bag(tmp_path / 'bag', tmp_path / 'out')
+    assert export.topics['/front'].regions == 1
+    assert len(json.loads((tmp_path / 'out' / COCO).read_text())['annotations']) == 1
 
 
 def test_label_studio_gets_tasks_with_predictions(tmp_path, bag):

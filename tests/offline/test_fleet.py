@@ -26,7 +26,7 @@ from anonymizer_node.offline import cluster as cluster_job
 from anonymizer_node.offline import fleet
 from anonymizer_node.offline.many import Task, tasks_of
 from anonymizer_node.offline.output import Output
-from anonymizer_node.offline.remote import Remote
+from anonymizer_node.offline.remote import UPLOADING, Remote
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME
 
 NAMES = ('a', 'b', 'c', 'd')
@@ -416,6 +416,10 @@ def test_what_is_written_over_is_a_broken_upload_only(bags, tmp_path):
     store.store.clear()
     (order,) = orders(bags / 'in' / 'a', Remote('memory://bucket/a'))
     store.pipe_file('/bucket/a/a.mcap', b'half')
+    with pytest.raises(InputError, match='no run of this program'):
+        fleet.carry_out(order)
+    assert store.cat_file('/bucket/a/a.mcap') == b'half'
+    store.pipe_file(f'/bucket/a/{UPLOADING}', b'{"files": ["a.mcap"]}')
     report = fleet.carry_out(order)
     found = {name[len('/bucket/a/') :]: store.cat_file(name) for name in store.find('/bucket/a')}
     assert found == contents(bags / 'plain' / 'a')

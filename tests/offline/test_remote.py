@@ -9,25 +9,20 @@ import pytest
 from samples.bags import IMAGE, STRING, Entry, write_bag
 from samples.detectors import BrightDetector
 from samples.images import image, noise
+from samples.stores import breaks_at, contents, memory_store, stored
 
 from anonymizer_node.cli import bag as command
 from anonymizer_node.cli.main import main
 from anonymizer_node.core.errors import InputError, StorageError
 from anonymizer_node.offline import bag as job
 from anonymizer_node.offline.many import Task, tasks_of
-from anonymizer_node.offline.remote import Remote, fetch, location, publish
-
-fsspec = pytest.importorskip('fsspec', reason='needs fsspec: pip install anonymizer_node[cluster]')
+from anonymizer_node.offline.remote import UPLOADING, Remote, fetch, fetched, location
 
 
 @pytest.fixture
 def store():
-    """A store in memory, with nothing in it."""
-    made = fsspec.filesystem('memory')
-    made.store.clear()
-    made.pseudo_dirs[:] = ['']
-    yield made
-    made.store.clear()
+    with memory_store() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -60,19 +55,6 @@ def bag(path, seed=0):
 
 def run(*argv):
     return main(['bag', *(str(word) for word in argv)])
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
-
-
-def stored(store, place):
-    root = store._strip_protocol(place)
-    return {name[len(root) + 1 :]: store.cat_file(name) for name in store.find(root)}
 
 
 @pytest.fixture
@@ -155,81 +137,81 @@ def test_of_paths_alone_no_store_is_loaded(tmp_path):
 # --- Whole or not
 
 
-def breaks_at(store, monkeypatch, number, error):
-    """Have the store fail at the so-manieth file that is put there; the names so far."""
-    whole, names = type(store).put_file, []
-
-    def put_file(self, here, there, **how):
-        names.append(there.rpartition('/')[2])
-        if len(names) == number:
-            whole(self, here, there, **how)  # As if it had come, or a part of it.
-            raise error
-        return whole(self, here, there, **how)
-
-    monkeypatch.setattr(type(store), 'put_file', put_file)
-    return names
+def fails(put):
+    raise ConnectionError('the line is cut')
 
 
-@pytest.mark.parametrize('number', [1, 2, 3, 4])
-def test_an_upload_that_breaks_leaves_nothing(tmp_path, store, monkeypatch, capsys, number):
+def test_an_upload_that_breaks_leaves_nothing_and_is_2(tmp_path, store, monkeypatch, capsys):
     bag(tmp_path / 'in')
-    breaks_at(store, monkeypatch, number, ConnectionError('the line is cut'))
+    breaks_at(store, monkeypatch, 1, fails)
     assert run(tmp_path / 'in', 'memory://bucket/out') == 2
     assert 'the line is cut' in capsys.readouterr().err
     assert stored(store, 'memory://bucket/out') == {}
 
 
-@pytest.mark.parametrize('number', [1, 2, 3])
-def test_an_upload_that_is_killed_does_not_look_whole(tmp_path, store, monkeypatch, capsys, number):
+def test_after_an_upload_that_was_killed_the_next_run_is_whole(tmp_path, store, monkeypatch):
     bag(tmp_path / 'in')
     with monkeypatch.context() as patch:
-        breaks_at(store, patch, number, ConnectionError('killed'))
+        breaks_at(store, patch, 3, fails)
         patch.setattr(type(store), 'rm_file', lambda self, path: None)  # The dead tidy nothing up.
         assert run(tmp_path / 'in', 'memory://bucket/out') == 2
     left = stored(store, 'memory://bucket/out')
-    assert len(left) == number
-    assert job.REPORT_NAME not in left
-    assert ('metadata.yaml' in left) == (number == 3), 'it is the last but one'
-    capsys.readouterr()
-    assert run(tmp_path / 'in', 'memory://bucket/out') == 2
-    said = capsys.readouterr().err
-    assert f'holds {number} files without {job.REPORT_NAME}' in said
-    assert 'Delete them' in said
-    assert stored(store, 'memory://bucket/out') == left
-
-
-def test_an_upload_over_what_a_killed_try_left_is_whole(tmp_path, store):
-    bag(tmp_path / 'in')
+    assert set(left) == {'out.mcap', job.REGIONS_NAME, UPLOADING}
+    assert run(tmp_path / 'in', 'memory://bucket/out') == 0
     assert run(tmp_path / 'in', tmp_path / 'out') == 0
-    store.pipe_file('/bucket/out/out.mcap', b'half')
-    publish(tmp_path / 'out', Remote('memory://bucket/out'))
     assert stored(store, 'memory://bucket/out') == contents(tmp_path / 'out')
 
 
-def test_an_upload_among_other_files_is_refused(tmp_path, store):
+def test_a_target_that_takes_nothing_is_2_before_any_work(tmp_path, store, monkeypatch, capsys):
+    def refuse(self, path, value, **how):
+        raise PermissionError('Access Denied')
+
     bag(tmp_path / 'in')
-    assert run(tmp_path / 'in', tmp_path / 'out') == 0
-    store.pipe_file('/bucket/out/theirs', b'theirs')
-    with pytest.raises(StorageError, match="'theirs' is another one"):
-        publish(tmp_path / 'out', Remote('memory://bucket/out'))
-    assert stored(store, 'memory://bucket/out') == {'theirs': b'theirs'}
+    monkeypatch.setattr(type(store), 'pipe_file', refuse)
+    monkeypatch.setattr(job, 'load_teams', None)
+    assert run(tmp_path / 'in', 'memory://bucket/out') == 2
+    assert 'Access Denied' in capsys.readouterr().err
 
 
-def test_an_upload_that_fails_leaves_what_another_one_finished(tmp_path, store, monkeypatch):
-    bag(tmp_path / 'in')
-    assert run(tmp_path / 'in', tmp_path / 'out') == 0
-    place, whole = Remote('memory://bucket/out'), type(store).put_file
+# --- Fetched
 
-    def put_file(self, here, there, **how):
-        with monkeypatch.context() as patch:
-            patch.setattr(type(store), 'put_file', whole)
-            publish(tmp_path / 'out', place)
-        raise ConnectionError('the line is cut')
 
-    monkeypatch.setattr(type(store), 'put_file', put_file)
-    with pytest.raises(StorageError):
-        publish(tmp_path / 'out', place)
-    assert stored(store, place.url) == contents(tmp_path / 'out')
+def test_what_is_not_whole_yet_is_no_source(tmp_path, store, capsys):
+    upload(store, bag(tmp_path / 'before' / 'in'), 'memory://bucket/in')
+    store.pipe_file(f'/bucket/in/{UPLOADING}', b'{}')
+    assert 'is not whole' in refused(capsys, 'memory://bucket/in', tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+    store.pipe_file(f'/bucket/in/{job.REPORT_NAME}', b'{}')
+    place = fetch(Remote('memory://bucket/in'), tmp_path)
+    assert set(contents(place)) == {*contents(tmp_path / 'before' / 'in'), job.REPORT_NAME}
+
+
+def test_several_are_fetched_once_each_and_gone_in_the_end(tmp_path, store, scratch):
+    store.pipe_file('/bucket/a/run.mcap', b'a')
+    store.pipe_file('/bucket/b/run.mcap', b'b')
+    one, other = Remote('memory://bucket/a/run.mcap'), Remote('memory://bucket/b/run.mcap')
+    with fetched(one, tmp_path, other, one) as paths:
+        assert [path.read_bytes() for path in (paths[0], paths[2])] == [b'a', b'b']
+        assert paths[1] == tmp_path
+        assert paths[3] == paths[0]
+        assert {path.name for path in (paths[0], paths[2])} == {'run.mcap'}
+    with fetched(tmp_path) as paths:
+        assert paths == [tmp_path]
+        assert list(scratch.iterdir()) == []
+
+
+def test_what_lies_elsewhere_is_verified_and_exported(tmp_path, store, capsys):
+    upload(store, bag(tmp_path / 'in'), 'memory://bucket/in')
+    assert run('memory://bucket/in', 'memory://bucket/out') == 0
+    assert main(['verify', 'memory://bucket/in', 'memory://bucket/out']) == 0
+    assert 'Every law holds.' in capsys.readouterr().out
+    assert main(['verify', 'memory://bucket/in', 'memory://bucket/in']) == 2
+    upload(store, write_bag(tmp_path / 'other', [Entry('/log', STRING, 'hi', 5)]), 'memory://b/x')
+    assert main(['verify', 'memory://b/x', 'memory://bucket/out']) == 1
+    assert main(['verify', 'memory://bucket/in', 'memory://bucket/gone']) == 2
+    assert "'memory://bucket/gone' does not exist" in capsys.readouterr().err
+    assert main(['export', 'memory://bucket/out', str(tmp_path / 'labels')]) == 0
+    assert len(list((tmp_path / 'labels' / 'images').iterdir())) == 3
 
 
 def test_a_source_that_comes_short_is_refused(tmp_path, store, monkeypatch):
@@ -242,6 +224,26 @@ def test_a_source_that_comes_short_is_refused(tmp_path, store, monkeypatch):
     monkeypatch.setattr(type(store), 'get_file', get_file)
     with pytest.raises(StorageError, match='5 of 10 bytes'):
         fetch(Remote('memory://bucket/run.mcap'), tmp_path)
+
+
+@pytest.mark.parametrize('told', [None, 'nothing'])
+def test_a_size_that_a_listing_lacks_is_asked_for(tmp_path, store, monkeypatch, told):
+    """As of web servers."""
+    store.pipe_file('/bucket/in/run.mcap', b'0123456789')
+    whole = type(store).find
+
+    def find(self, path, **how):
+        found = whole(self, path, **how)
+        for about in found.values():
+            about.update(size=None) if told is None else about.pop('size')
+        return found
+
+    monkeypatch.setattr(type(store), 'find', find)
+    place = fetch(Remote('memory://bucket/in'), tmp_path)
+    assert contents(place) == {'run.mcap': b'0123456789'}
+    monkeypatch.setattr(type(store), 'info', lambda self, path, **how: {'size': None})
+    with pytest.raises(StorageError, match='does not say how long it is'):
+        fetch(Remote('memory://bucket/in'), tmp_path)
 
 
 # --- What is refused
@@ -298,7 +300,13 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, store):
 
 @pytest.mark.parametrize(
     ('text', 'told'),
-    [('runs/a', 'runs/a'), ('file:///runs/a', '/runs/a'), ('s3://b/runs/', 's3://b/runs')],
+    [
+        ('runs/a', 'runs/a'),
+        ('file:///runs/a', '/runs/a'),
+        ('file://localhost/runs/a', '/runs/a'),
+        ('file://localhosts/a', 'localhosts/a'),
+        ('s3://b/runs/', 's3://b/runs'),
+    ],
 )
 def test_what_is_a_path_and_what_is_not(text, told):
     assert str(location(text)) == told

@@ -16,12 +16,15 @@ from rich.table import Table
 from anonymizer_node.cli.common import counted, positive
 from anonymizer_node.offline.export import export_bag
 from anonymizer_node.offline.export_report import Choice, Export, remarks_of
+from anonymizer_node.offline.remote import fetched, location
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     parser.add_argument(
-        'source', metavar='BAG', type=Path, help='What "anonymize bag" wrote: a rosbag2 directory.'
+        'source',
+        metavar='BAG',
+        help='What "anonymize bag" wrote: a rosbag2 directory; a path, or a URL as of s3://.',
     )
     parser.add_argument('target', metavar='OUT', type=Path, help='A new folder.')
     parser.add_argument(
@@ -65,9 +68,10 @@ def main(args: argparse.Namespace) -> int:
     """Run it."""
     choice = Choice(tuple(args.topic), args.every, args.interval)
     console = Console()
-    with counted(console, 'messages') as progress:
+    place = location(args.source)
+    with fetched(place) as (source,), counted(console, 'messages') as progress:
         export = export_bag(
-            args.source,
+            source,
             args.target,
             choice,
             args.not_anonymized,

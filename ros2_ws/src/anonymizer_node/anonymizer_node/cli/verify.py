@@ -13,6 +13,7 @@ from anonymizer_node.cli.common import check_json, write_json
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import ConfigError, InputError
 from anonymizer_node.detectors.loading import load_detectors
+from anonymizer_node.offline.remote import Location, fetched, location
 from anonymizer_node.offline.report import described
 from anonymizer_node.proof.contact_sheet import contact_sheets
 from anonymizer_node.proof.report import Section, write_page
@@ -33,9 +34,11 @@ _MARKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    parser.add_argument('source', metavar='IN', type=Path, help='The bag as it was recorded.')
     parser.add_argument(
-        'target', metavar='OUT', type=Path, help='What "anonymize bag" or a node made of it.'
+        'source', metavar='IN', help='The bag as it was recorded; a path, or a URL as of s3://.'
+    )
+    parser.add_argument(
+        'target', metavar='OUT', help='What "anonymize bag" or a node made of it. Likewise.'
     )
     parser.add_argument(
         '--prefix',
@@ -81,9 +84,15 @@ def _seal(text: str) -> str:
 
 def main(args: argparse.Namespace) -> int:
     """Run it; 0 if every law could be shown to hold, 1 if not."""
-    _check(args)
+    places = location(args.source), location(args.target)
+    _check(args, places[1])
     judge = load_judge(args.judge) if args.judge else None
-    verdict = verify_bag(args.source, args.target, args.prefix, judge=judge, seal=args.seal or '')
+    with fetched(*places) as (source, target):
+        return _verify(args, source, target, judge)
+
+
+def _verify(args: argparse.Namespace, source: Path, target: Path, judge: Judge | None) -> int:
+    verdict = verify_bag(source, target, args.prefix, judge=judge, seal=args.seal or '')
     console = Console()
     console.print(table_of(verdict))
     for check in verdict.checks:
@@ -110,7 +119,7 @@ def main(args: argparse.Namespace) -> int:
         write_json(args.json, verdict.as_dict())
     if args.report is not None:
         section = Section(
-            args.target.resolve().name,
+            target.resolve().name,
             verdict,
             sheets=contact_sheets(verdict, args.show_people),
         )
@@ -119,7 +128,7 @@ def main(args: argparse.Namespace) -> int:
     return 0 if verdict.passed else 1
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace, target: Location) -> None:
     """Refuse what could not be done at the end of a long run.
 
     Raises:
@@ -132,8 +141,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError('--show-people is about the page; name one with --report.')
     for path in (args.json, args.report):
         check_json(path)
-        inside = path is not None and args.target.resolve() in path.resolve().parents
-        if inside and args.target.is_dir():
+        if path is None or not isinstance(target, Path) or not target.is_dir():
+            continue
+        if target.resolve() in path.resolve().parents:
             raise InputError(
                 f'{str(path)!r} lies in OUT, where nothing but the bag belongs; put it beside.'
             )

@@ -174,11 +174,18 @@ def bare(beside: Iterable[Segment], whole_exif: bool) -> bytes:
     return kept(chosen)
 
 
+def exif_in(segment: Segment) -> bytes | None:
+    """EXIF's TIFF, if that is what a segment is."""
+    is_exif = segment.marker == _APP1 and segment.payload[:6] == _EXIF
+    return segment.payload[6:] if is_exif else None
+
+
 def orientation(beside: Iterable[Segment]) -> int:
     """1 to 8, as the first EXIF says how the picture is to be turned; 1 if none does."""
-    for marker, payload, _ in beside:
-        if marker == _APP1 and payload[:6] == _EXIF:
-            return exif.orientation_in(payload[6:])
+    for segment in beside:
+        tiff = exif_in(segment)
+        if tiff is not None:
+            return exif.orientation_in(tiff)
     return 1
 
 

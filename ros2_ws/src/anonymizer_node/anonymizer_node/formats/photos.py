@@ -19,6 +19,7 @@ from anonymizer_node.core.errors import UnsupportedEncodingError
 from anonymizer_node.core.turning import TURNS, Turn
 from anonymizer_node.formats import exif, jpeg_segments, png
 from anonymizer_node.formats.image_codecs import COMPRESSIONS
+from anonymizer_node.formats.jpeg_frame import segments
 
 OTHERS: Mapping[str, tuple[int, tuple[bytes, ...]]] = {
     'GIF': (0, (b'GIF8',)),
@@ -206,6 +207,29 @@ def _opened_png(data: bytes, metadata: bool) -> Opened:
         removed += ['eXIf'] if clean != tiff else []
     turn = TURNS[exif.orientation_in(tiff)]
     return Opened(Photo(b''.join(kept), turn, b''.join(about)), 'png', tuple(removed))
+
+
+def as_stored(data: bytes) -> bytes:
+    """A JPEG or PNG that nobody turns before it is shown: without its EXIF if that says so.
+
+    What is known of its pixels is on the grid that they are stored on.
+
+    Raises:
+        FrameError: If it can't be read.
+    """
+    if data.startswith(png.SIGNATURE):
+        chunks = list(png.chunks(data))
+        if all(exif.orientation_in(content) == 1 for kind, content, _ in chunks if kind == b'eXIf'):
+            return data
+        return png.SIGNATURE + b''.join(whole for kind, _, whole in chunks if kind != b'eXIf')
+    kept, position, turned = [data[:2]], 2, False
+    for segment in segments(data):
+        tiff = jpeg_segments.exif_in(segment)
+        if tiff is None:
+            kept.append(data[position : segment.end])
+        turned = turned or exif.orientation_in(tiff or b'') != 1
+        position = segment.end
+    return b''.join(kept) if turned else data
 
 
 def _says_colours(kind: bytes, content: bytes) -> bool:

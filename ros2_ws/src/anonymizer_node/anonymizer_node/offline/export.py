@@ -24,7 +24,7 @@ from anonymizer_node.core.errors import (
 )
 from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.formats.image_codecs import CODECS
-from anonymizer_node.formats.photos import kind_of
+from anonymizer_node.formats.photos import as_stored, kind_of
 from anonymizer_node.formats.rosbag.staging import Staging, sweep
 from anonymizer_node.offline.bag import check_apart
 from anonymizer_node.offline.calibration_files import CAMERA_INFO, Calibration, info_beside
@@ -273,7 +273,7 @@ class _Job:
         frame = CODECS[topic.msgtype].decode(decoded, topic.name, least_size)
         kind = kind_of(bytes(decoded.data[:32])) if compressed else ''
         if kind in _ENDINGS:
-            data = bytes(decoded.data)
+            data = as_stored(bytes(decoded.data))
         else:
             pixels = frame.pixels
             if frame.encoding not in ('mono8', '8UC1'):
@@ -287,7 +287,9 @@ class _Job:
         name = f'{stem}-{number:06d}{_ENDINGS.get(kind, ".png")}'
         (self._made / IMAGES / name).write_bytes(data)
         size = frame.width, frame.height
-        return Picture(name, *size, statement.regions, topic.name, frame.stamp_ns, message.time_ns)
+        # Two people who stand in one another's place are obscured twice, and labelled once.
+        regions = tuple(dict.fromkeys(statement.regions))
+        return Picture(name, *size, regions, topic.name, frame.stamp_ns, message.time_ns)
 
     def _calibrate(self) -> None:
         """Write the cameras' calibrations."""

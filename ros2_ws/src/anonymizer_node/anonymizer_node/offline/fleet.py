@@ -112,7 +112,7 @@ def carry_out(order: Order) -> BagReport:
         )
     try:
         output = Output(**order['output'])
-        return anonymize_task(task_of(order), settings, output, again=True, teams=teams)
+        return anonymize_task(task_of(order), settings, output, teams=teams)
     except InputError:
         # Another try, of which the cluster had lost sight, may have been faster.
         earlier = _finished(order)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import yaml
@@ -110,7 +111,8 @@ class Yolo:
         self._labels = folder / 'labels'
         self._labels.mkdir()
         (folder / 'classes.txt').write_text(f'{category}\n', encoding='utf-8')
-        about = {'path': '.', 'train': IMAGES, 'val': IMAGES, 'names': [category]}
+        # Without `path` the folders are looked for beside this file; `.` would be the current one.
+        about = {'train': IMAGES, 'val': IMAGES, 'names': [category]}
         (folder / 'data.yaml').write_text(yaml.safe_dump(about, sort_keys=False), encoding='utf-8')
 
     def add(self, picture: Picture) -> None:
@@ -160,7 +162,7 @@ class LabelStudio:
         ]
         # Served from local files, with the export as the root of documents.
         data = {
-            'image': f'/data/local-files/?d={IMAGES}/{picture.name}',
+            'image': f'/data/local-files/?d={IMAGES}/{quote(picture.name)}',
             'topic': picture.topic,
             'time_ns': str(picture.time_ns),
         }

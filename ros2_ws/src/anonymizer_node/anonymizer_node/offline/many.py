@@ -15,7 +15,8 @@ from anonymizer_node.formats.bags import BagReader, Staging, is_recording, recor
 from anonymizer_node.offline.bag import BagReport, anonymize_bag, check_apart, whole_source
 from anonymizer_node.offline.output import Output, remarks_of, scratch_beside
 from anonymizer_node.offline.plan import TopicPlan, plan
-from anonymizer_node.offline.remote import Location, Remote, fetch, outline, publish, refuse_taken
+from anonymizer_node.offline.remote import Location, Remote, fetch, outline
+from anonymizer_node.offline.upload import check_free, publish
 
 
 class Task(NamedTuple):
@@ -183,16 +184,13 @@ def planned(task: Task, settings: Settings, output: Output) -> Planned:
         return Planned(task, topics, remarks_of(reader, packing, output).losses)
 
 
-def anonymize_task(
-    task: Task, settings: Settings, output: Output, again: bool = False, **how: Any
-) -> BagReport:
+def anonymize_task(task: Task, settings: Settings, output: Output, **how: Any) -> BagReport:
     """Anonymise a bag, wherever it lies and goes to.
 
     Args:
         task: The bag.
         settings: How.
         output: How the target is packed.
-        again: An upload that broke off at the target is an earlier try's, and is written over.
         **how: As for `anonymize_bag`.
 
     Raises:
@@ -201,8 +199,8 @@ def anonymize_task(
         ModelError: If the model can't be used.
         StorageError: If it can't be fetched or put there; no target that looks whole is left then.
     """
-    if isinstance(task.target, Remote) and not again:
-        refuse_taken(task.target)
+    if isinstance(task.target, Remote):
+        check_free(task.target)
     with at_hand(task) as (source, target):
         report = anonymize_bag(source, target, settings, output=output, **how)
         if isinstance(task.target, Remote):

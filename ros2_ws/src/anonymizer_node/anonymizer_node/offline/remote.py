@@ -1,8 +1,6 @@
-"""Recordings that lie elsewhere, such as in an object store: found, fetched, and put there.
+"""Recordings that lie elsewhere, such as in an object store: found and fetched.
 
-fsspec reaches them, and is imported once there is one. An upload is whole once the report is in it,
-which is put there last, when all else was found there in its full size; the metadata, without which
-nobody takes it for a finished recording either, goes second to last.
+fsspec reaches them, and is imported once there is one. How they are put there: see `upload`.
 """
 
 from __future__ import annotations
@@ -10,18 +8,20 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from anonymizer_node.core.errors import AnonymizerError, InputError, StorageError
-from anonymizer_node.formats.bags import METADATA_NAME, require_space
+from anonymizer_node.formats.bags import Staging, require_space, sweep
 from anonymizer_node.offline.report import REPORT_NAME
 
+UPLOADING = 'anonymization.uploading'
+"""Lies beside what is being put somewhere, until that is whole."""
+
 _URL = re.compile(r'[A-Za-z][\w+.:-]*://')
-_LOCAL = 'file://'
-_LAST = (METADATA_NAME, REPORT_NAME)
+_LOCAL = re.compile(r'file://(localhost(?=/))?')
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def location(text: str) -> Location:
     Raises:
         InputError: If a URL names nothing in its store.
     """
-    if text.startswith(_LOCAL):
-        return Path(text[len(_LOCAL) :])
+    local = _LOCAL.match(text)
+    if local is not None:
+        return Path(text[local.end() :])
     start = _URL.match(text)
     if start is None:
         return Path(text)
@@ -84,7 +85,7 @@ def outline(place: Remote) -> Iterator[Path]:
         InputError: If nothing is there.
         StorageError: If the store doesn't answer.
     """
-    found = _files(place)
+    found = files_at(place)
     if not found:
         raise InputError(f'{str(place)!r} does not exist, or nothing is in it.')
     with tempfile.TemporaryDirectory() as folder:
@@ -106,15 +107,20 @@ def fetch(place: Remote, folder: Path) -> Path:
     """Copy a recording, a file or all files of a folder, into a folder of this machine.
 
     Raises:
-        InputError: If nothing is there, or there is no room for it.
+        InputError: If nothing is there, not all of it is yet, or there is no room for it.
         StorageError: If the store doesn't answer, or not all of it came.
     """
-    found = _files(place)
+    found = files_at(place)
     if not found:
         raise InputError(f'{str(place)!r} does not exist, or nothing is in it.')
+    if found.pop(UPLOADING, None) is not None and REPORT_NAME not in found:
+        raise InputError(
+            f'{str(place)!r} is not whole: it is being put there, or that broke off. Wait for it, '
+            'or make it again.'
+        )
     require_space(folder, sum(found.values()), f'Fetching {str(place)!r}')
     top = folder / place.name
-    with _reached(place) as (store, root):
+    with reached(place) as (store, root):
         for name, size in found.items():
             path = _below(top, name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,48 +133,31 @@ def fetch(place: Remote, folder: Path) -> Path:
     return top
 
 
-def publish(folder: Path, place: Remote) -> None:
-    """Put a finished recording at a place. If that fails, what was put there is taken away.
+@contextlib.contextmanager
+def fetched(*places: Location) -> Iterator[list[Path]]:
+    """Recordings as paths of this machine; what lies elsewhere is copied to a hidden folder.
 
     Raises:
-        InputError: If there is a finished one by now.
-        StorageError: If the store doesn't take it, or something else is at that place.
+        InputError: As `fetch`.
+        StorageError: Likewise.
     """
-    if REPORT_NAME in _files(place):
-        refuse_taken(place)
-    paths = [path for path in folder.rglob('*') if path.is_file()]
-    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
-    names = [*sorted(set(sizes).difference(_LAST)), *_LAST]
-    put: list[str] = []
-    with _reached(place) as (store, root):
-        try:
-            # An object store makes the names between by itself; asked to make them, some would
-            # make an absent bucket too.
-            if store.exists('/' * root.startswith('/') + root.strip('/').partition('/')[0]):
-                store.makedirs(root, exist_ok=True)
-            for name in names:
-                if name == REPORT_NAME:
-                    _check(place, {key: size for key, size in sizes.items() if key != name})
-                put.append(name)
-                store.put_file(str(folder / name), f'{root}/{name}')
-            _check(place, sizes)
-        except BaseException:  # Interrupted, too.
-            with contextlib.suppress(Exception):
-                _take_back(store, root, put)
-            raise
-
-
-def _take_back(store: Any, root: str, put: list[str]) -> None:
-    """Delete what was put there, unless another run on the same bag has finished it meanwhile."""
-    if REPORT_NAME not in put and store.exists(f'{root}/{REPORT_NAME}'):
+    if all(isinstance(place, Path) for place in places):
+        yield [place for place in places if isinstance(place, Path)]
         return
-    for name in reversed(put):
-        with contextlib.suppress(Exception):
-            store.rm_file(f'{root}/{name}')
+    here = Path(tempfile.gettempdir())
+    sweep(here)
+    with contextlib.closing(Staging(here, 'fetched')) as staging:
+        known: dict[Location, Path] = {}
+        for number, place in enumerate(places):
+            if isinstance(place, Remote) and place not in known:
+                folder = staging.folder / str(number)
+                folder.mkdir()
+                known[place] = fetch(place, folder)
+        yield [place if isinstance(place, Path) else known[place] for place in places]
 
 
 def refuse_taken(target: Location) -> None:
-    """Refuse a target that is there already.
+    """Refuse a target that is there already, whole or somebody else's.
 
     Raises:
         InputError: If it is.
@@ -177,15 +166,14 @@ def refuse_taken(target: Location) -> None:
     if isinstance(target, Path):
         found = {REPORT_NAME: 0} if target.exists() or target.is_symlink() else {}
     else:
-        found = _files(target)
-    if not found:
-        return
+        found = files_at(target)
     if REPORT_NAME in found:
         raise InputError(f'{str(target)!r} exists and is not overwritten; name another target.')
-    raise InputError(
-        f'{str(target)!r} holds {len(found)} files without {REPORT_NAME}: an upload that broke '
-        "off, or somebody else's. Delete them, or name another target."
-    )
+    if found and UPLOADING not in found:
+        raise InputError(
+            f'{str(target)!r} holds {len(found)} files that no run of this program is known to '
+            'have put there. Delete them, or name another target.'
+        )
 
 
 def report_at(target: Location) -> bytes | None:
@@ -197,35 +185,42 @@ def report_at(target: Location) -> bytes | None:
     if isinstance(target, Path):
         path = target / REPORT_NAME
         return path.read_bytes() if path.is_file() else None
-    if REPORT_NAME not in _files(target):
+    if REPORT_NAME not in files_at(target):
         return None
-    with _reached(target) as (store, root):
+    with reached(target) as (store, root):
         return bytes(store.cat_file(f'{root}/{REPORT_NAME}'))
 
 
-def _check(place: Remote, sizes: dict[str, int]) -> None:
-    found = _files(place)
-    # What a killed try left is of the same names, and was written over.
-    if REPORT_NAME not in sizes:
-        found.pop(REPORT_NAME, None)
-    if found != sizes:
-        wrong = sorted(name for name, _ in found.items() ^ sizes.items())
-        raise StorageError(
-            f'{str(place)!r} does not hold what was put there, or something besides: {wrong[0]!r} '
-            'is another one; name a target that nobody else writes to.'
-        )
+def files_at(place: Remote) -> dict[str, int]:
+    """Name below the place -> bytes; '' for a place that is a file itself.
+
+    Raises:
+        StorageError: If the store doesn't answer.
+    """
+    return {name: int(about['size']) for name, about in entries_at(place).items()}
 
 
-def _files(place: Remote) -> dict[str, int]:
-    """Name below the place -> bytes; '' for a place that is a file itself."""
-    with _reached(place) as (store, root):
+def entries_at(place: Remote) -> dict[str, Any]:
+    """The same, with all that the store says of each: of one that was written anew, otherwise.
+
+    Raises:
+        StorageError: If the store doesn't answer.
+    """
+    with reached(place) as (store, root):
         store.invalidate_cache()
-        found = store.find(root, detail=True)
-        return {
-            path[len(root) :].lstrip('/'): int(about['size'] or 0)
-            for path, about in sorted(found.items())
-            if not path.endswith('/')
-        }
+        entries: dict[str, Any] = {}
+        for path, about in sorted(store.find(root, detail=True).items()):
+            if path.endswith('/'):
+                continue
+            if about.get('size') is None:  # As web servers list what they have.
+                about = {**about, **store.info(path)}
+            if about.get('size') is None:
+                raise StorageError(
+                    f'{path!r} is of a store that does not say how long it is: nobody could '
+                    'tell whether all of it came. Fetch it yourself.'
+                )
+            entries[path[len(root) :].lstrip('/')] = about
+        return entries
 
 
 def _below(top: Path, name: str) -> Path:
@@ -236,8 +231,13 @@ def _below(top: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _reached(place: Remote) -> Iterator[tuple[Any, str]]:
-    """The store of a place, and what the place is called in it."""
+def reached(place: Remote) -> Iterator[tuple[Any, str]]:
+    """The store of a place, and what the place is called in it.
+
+    Raises:
+        InputError: If there is no driver for it.
+        StorageError: Of whatever goes wrong with it.
+    """
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -254,8 +254,20 @@ def _reached(place: Remote) -> Iterator[tuple[Any, str]]:
     except AnonymizerError:
         raise
     except Exception as error:  # The edge to the drivers of all kinds of stores.
-        said = str(error).rstrip('. ') or type(error).__name__
-        raise StorageError(
-            f'{str(place)!r} failed: {said}. Look after the store, the right to write to it, and '
-            'the network.'
-        ) from error
+        raise StorageError(failed_words(place, error)) from error
+
+
+def progress_of(check: Callable[[], None]) -> Any:
+    """What fsspec tells how far a file is, where its driver does: each time `check` may raise."""
+    from fsspec.callbacks import Callback
+
+    return Callback(hooks={'check': lambda *_, **__: check()})
+
+
+def failed_words(place: Remote, error: Exception) -> str:
+    """What is to be said of what a store's driver raised."""
+    said = str(error).rstrip('. ') or type(error).__name__
+    return (
+        f'{str(place)!r} failed: {said}. Look after the store, the right to write to it, and the '
+        'network.'
+    )
