@@ -522,6 +522,14 @@ INSERTED = {
         '/rear/image/compressed',
         lambda data: data[:-2] + data[data.index(b'\xff\xda') :],
     ),
+    'behind the last block': (
+        '/rear/image/compressed',
+        lambda data: data[:-2] + RAW_BYTES + data[-2:],
+    ),
+    'behind a restart marker': (
+        '/rear/image/compressed',
+        lambda data: data[:-2] + b'\xff\xd0' + RAW_BYTES + data[-2:],
+    ),
     'behind the end': ('/rear/image/compressed', lambda data: data + RAW_BYTES),
     'a chunk': ('/side/png', lambda data: data[:33] + chunk(b'raWw', RAW_BYTES) + data[33:]),
     'words': ('/side/png', lambda data: data[:33] + chunk(b'tEXt', b'a\0b') + data[33:]),

@@ -7,6 +7,8 @@ import re
 import zlib
 from collections.abc import Iterator
 
+from anonymizer_node.proof.scans import left_over
+
 JPEG_START = b'\xff\xd8\xff'
 PNG_START = b'\x89PNG\r\n\x1a\n'
 
@@ -51,7 +53,8 @@ def _added_to_jpeg(before: bytes, after: bytes) -> str:
     exif = max((len(item) for item in known if item.startswith(_EXIF)), default=0)
     tables, most = 0, MOST_TABLES
     scanned: list[int] = []
-    for marker, payload in _segments(after):
+    segments = list(_segments(after))
+    for marker, payload, _ in segments:
         if marker in _SEQUENTIAL:
             most = _MOST_TABLES_OF_ONE_PASS
         if marker == _SOS:
@@ -65,20 +68,20 @@ def _added_to_jpeg(before: bytes, after: bytes) -> str:
                 return f'{len(payload)} bytes in a segment {marker:#x} that its input has not'
         elif marker not in _SAID | _TABLES | {_EOI}:
             return f'a segment {marker:#x}'
-    return f'{tables} bytes of tables' if tables > most else ''
+    return f'{tables} bytes of tables' if tables > most else left_over(segments)
 
 
 def _known(before: bytes) -> set[bytes]:
     """What the input's segments say, as far as they can be read."""
     known: set[bytes] = set()
     with contextlib.suppress(FileError):
-        for _, payload in _segments(before) if before.startswith(JPEG_START) else ():
+        for _, payload, _ in _segments(before) if before.startswith(JPEG_START) else ():
             known.add(payload)
     return known
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Markers and what they carry, to the end.
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Markers, what they carry, and the coded bytes behind that, to the end.
 
     Raises:
         FileError: If there is something between or behind them.
@@ -96,13 +99,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
                 raise FileError(f'{len(data) - position - 2} bytes behind its end')
             return
         size = int.from_bytes(data[position + 2 : position + 4], 'big')
-        yield marker, data[position + 4 : position + 2 + size]
-        position += 2 + max(2, size)
+        payload = data[position + 4 : position + 2 + size]
+        position = end = position + 2 + max(2, size)
         if marker == _SOS:
             found = _AFTER_SCAN.search(data, position)
             if found is None:
                 raise FileError('no end')
-            position = found.start()
+            end = found.start()
+        yield marker, payload, data[position:end]
+        position = end
 
 
 def _added_to_png(before: bytes, after: bytes) -> str:
