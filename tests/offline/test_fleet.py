@@ -514,3 +514,21 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half(bags, tmp_path):
     made = contents(out)
     assert made.items() <= plain.items(), 'whole ones at most'
     assert not (out / name).exists()
+
+
+def hanging(connection):
+    """Of a process that doesn't end when it is told to."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    connection.send('begun')
+    time.sleep(600)
+
+
+def test_a_process_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr(fleet, 'MOST_ENDING_SECONDS', 0.1)
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context('fork').Process(target=hanging, args=(theirs,))
+    process.start()
+    assert ours.recv() == 'begun'
+    process.terminate()
+    fleet._ended(process)
+    assert process.exitcode == -signal.SIGKILL

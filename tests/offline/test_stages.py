@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from anonymizer_node.offline import stages
 from anonymizer_node.offline.stages import in_order
 
 TIMEOUT = 20
@@ -65,3 +66,26 @@ def test_what_the_items_raise_is_raised_and_nothing_runs_on():
 
 def test_nothing_comes_of_nothing():
     assert list(in_order([], lambda item: item, 1, 1)) == []
+
+
+def test_work_that_hangs_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(stages, 'ENDING_SECONDS', 0.1)
+    hangs, goes_on, left = threading.Event(), threading.Event(), []
+
+    def work(item):
+        left.append(threading.current_thread())
+        hangs.set()
+        goes_on.wait(TIMEOUT)
+
+    def items():
+        yield 1
+        assert hangs.wait(TIMEOUT)
+        raise OSError('told to fail')
+
+    with pytest.raises(OSError, match='told to fail'):
+        list(in_order(items(), work, workers=2, ahead=4))
+    assert left[0].is_alive()
+    assert left[0].daemon  # So that it doesn't keep the process from ending.
+    goes_on.set()
+    left[0].join(TIMEOUT)
+    assert not left[0].is_alive()

@@ -20,7 +20,7 @@ from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter
 from anonymizer_node.offline import bag as job
-from anonymizer_node.offline import judging, redacting, relay
+from anonymizer_node.offline import judging, redacting, relay, stages
 from anonymizer_node.offline.bag import REGIONS_NAME, REPORT_NAME, anonymize_bag
 from anonymizer_node.offline.records import digest_of
 
@@ -573,3 +573,52 @@ def test_a_cache_deleted_during_the_run_is_a_note_and_no_error(tmp_path):
     again = anonymize_bag(source, tmp_path / 'again', settings, [Known()])
     assert again.notes == []
     assert read_bag(tmp_path / 'out') == read_bag(tmp_path / 'again')
+
+
+class Hanging(Known):
+    """Doesn't answer behind its 200th frame, until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.hangs, self.goes_on, self.asked = threading.Event(), threading.Event(), 0
+
+    def detect(self, *args):
+        self.asked += 1
+        if self.asked > 200:
+            self.hangs.set()
+            self.goes_on.wait(20)
+        return super().detect(*args)
+
+
+@pytest.mark.parametrize('error', [OSError('no room left'), KeyboardInterrupt()])
+def test_a_detector_that_hangs_is_not_waited_for_when_the_second_pass_fails(
+    settings, tmp_path, monkeypatch, error
+):
+    monkeypatch.setattr(stages, 'ENDING_SECONDS', 0.1)
+    detector = Hanging()
+    source = write_bag(tmp_path / 'in', frames('/front', walk(220)))
+
+    def progress(done, count):
+        assert detector.hangs.wait(20)
+        raise error
+
+    expected = DetectorError if isinstance(error, Exception) else KeyboardInterrupt
+    with pytest.raises(expected) as caught:
+        anonymize_bag(source, tmp_path / 'out', settings, [detector], progress)
+    if expected is DetectorError:
+        assert 'no room left; and a detector has not answered for 0.1 s' in str(caught.value)
+    left = [thread for thread in threading.enumerate() if thread.name == 'judging']
+    assert left
+    assert all(thread.daemon for thread in left)
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ('in', 'cache')] == []
+    detector.goes_on.set()
+    for thread in left:
+        thread.join(20)
+        assert not thread.is_alive()
+    # Neither has what it said later become part of what is kept.
+    report = anonymize_bag(source, tmp_path / 'again', settings, [Known()])
+    assert report.clean
+    anonymize_bag(
+        source, tmp_path / 'fresh', settings.changed(detection_cache=''), [BrightDetector()]
+    )
+    assert written(tmp_path / 'again') == written(tmp_path / 'fresh')

@@ -26,7 +26,11 @@ from anonymizer_node.offline.many import Task, anonymize_task
 from anonymizer_node.offline.output import Output
 from anonymizer_node.offline.remote import Location, location, refuse_taken, report_at
 from anonymizer_node.offline.report import BagReport, described
+from anonymizer_node.offline.stages import ENDING_SECONDS
 from anonymizer_node.offline.teams import load_teams
+
+MOST_ENDING_SECONDS = ENDING_SECONDS + 30
+"""So long a process may take to end: it waits for what is in work, too, and cleans up."""
 
 Order = dict[str, Any]
 """A bag's work: source, target, settings, output, models (their SHA-256), threads and version."""
@@ -143,7 +147,7 @@ def in_processes(orders: Sequence[Order], jobs: int) -> Iterator[Ended]:
             for ready in cast('list[Connection]', wait(list(living))):
                 process, order, more = living.pop(ready)
                 ended = _received(ready)
-                process.join()
+                _ended(process)
                 if ended is not None:
                     yield ended
                 elif more:
@@ -154,7 +158,15 @@ def in_processes(orders: Sequence[Order], jobs: int) -> Iterator[Ended]:
         for process, _, _ in living.values():
             process.terminate()
         for process, _, _ in living.values():
-            process.join()
+            _ended(process)
+
+
+def _ended(process: BaseProcess) -> None:
+    """Wait for a process that has no more to do; one that hangs is killed."""
+    process.join(MOST_ENDING_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def other_version(has: str, wanted: str) -> str:

@@ -13,9 +13,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 
-from anonymizer_node.core.errors import InputError
+from anonymizer_node.core.errors import DetectorError, InputError
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.bags import BagMessage, BagReader, Place
+from anonymizer_node.offline import stages
 from anonymizer_node.offline.inside import judge_inside
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.messages import MessageCodec
@@ -121,7 +122,8 @@ class BagImages:
 class Judging(Generic[Item]):
     """Judges a recording's images in threads of its own. A context manager; leaving it ends that.
 
-    What fails is told to the sidecar, and so to whoever reads from that.
+    What fails is told to the sidecar, and so to whoever reads from that. A detector that doesn't
+    answer when the second pass has failed isn't waited for longer than `stages.ENDING_SECONDS`.
     """
 
     def __init__(
@@ -166,9 +168,16 @@ class Judging(Generic[Item]):
     ) -> None:
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(stages.ENDING_SECONDS)
         if self._opencv_threads is not None:
             cv2.setNumThreads(self._opencv_threads)
+        # Whatever it comes to, the sidecar is closed by then, and nothing is made of it.
+        if self._thread.is_alive() and (exc is None or isinstance(exc, Exception)):
+            raise DetectorError(
+                f'{exc or "All is written"}; and a detector has not answered for '
+                f'{stages.ENDING_SECONDS:g} s, so its frame was given up. If the model runs on '
+                'a GPU, see that its driver answers, or set providers to cpu.'
+            ) from exc
 
     def _run(self) -> None:
         assert self._images is not None
