@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 from samples.images import compressed, image, photograph
-from samples.jpegs import jpeg_of
+from samples.jpegs import jpeg_of, shown
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.redaction import REDACTORS, redact
 from anonymizer_node.formats import jpeg
+from anonymizer_node.proof.limits import limits_of
 from anonymizer_node.proof.obscured import is_solid_black, why_visible
 from anonymizer_node.proof.pictures import changed_outside, picture_of
 
@@ -193,3 +194,56 @@ def test_blur_that_is_said_to_be_tiles_is_none():
     after = before.copy()
     redact(after, REGIONS[:1], (0, 0, 0), 'blur', 0.0)
     assert why(before, after, REGIONS[:1], 'pixelate').endswith('is not made of tiles')
+
+
+def with_a_ghost(data, done, share, levels=0):
+    """A JPEG with some of what was hidden put back, encoded as it was."""
+    pixels = shown(done).astype(float)
+    before = shown(data).astype(float)
+    for x0, y0, x1, y1 in REGIONS:
+        was = before[y0:y1, x0:x1]
+        pixels[y0:y1, x0:x1] += share * (was - was.mean()) + levels * (was > was.mean())
+    return jpeg_of(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), '444')
+
+
+@pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
+@pytest.mark.parametrize('method', ['pixelate', 'blur'])
+@pytest.mark.parametrize('seed', range(3))
+def test_a_faint_ghost_in_a_jpeg_is_seen(method, seed):
+    data = jpeg_of(photograph(seed), '444')
+    done, regions, _ = jpeg.redact(data, REGIONS, method, 0.0)
+    before = picture_of(SimpleNamespace(format='jpeg', data=data))
+    for share, levels, seen in ((0, 0, False), (0.08, 0, True), (0.04, 0, True), (0, 8, True)):
+        ghost = with_a_ghost(data, done, share, levels)
+        after = picture_of(SimpleNamespace(format='jpeg', data=ghost))
+        assert bool(why_visible(before, after, regions, method)) == seen, (share, levels)
+
+
+@pytest.mark.parametrize('levels', [2, 8])
+def test_a_faint_ghost_in_black_is_seen(levels):
+    data = jpeg_of(photograph(), '444')
+    done, regions, _ = jpeg.redact(data, REGIONS, 'blackout', 0.0)
+    before = picture_of(SimpleNamespace(format='jpeg', data=data))
+    for shade in (0, levels):
+        ghost = with_a_ghost(data, done, 0, shade)
+        after = picture_of(SimpleNamespace(format='jpeg', data=ghost))
+        why = why_visible(before, after, regions, 'blackout')
+        assert why.endswith('is not black') == bool(shade)
+
+
+def test_what_is_rounding_follows_the_quantisers():
+    fine, coarse = (
+        picture_of(
+            SimpleNamespace(format='jpeg', data=jpeg_of(photograph(), '444', quality=quality))
+        )
+        for quality in (95, 20)
+    )
+    assert limits_of(fine).levels < 1 < limits_of(coarse).levels <= 4
+    assert limits_of(fine).peak < 12 < limits_of(coarse).peak <= 48
+    assert limits_of(fine).peak < limits_of(fine, anew=True).peak
+    assert limits_of(fine).black == 0
+    black = np.zeros((64, 64, 3), np.uint8)
+    for quality in range(1, 101):
+        picture = picture_of(SimpleNamespace(format='jpeg', data=jpeg_of(black, quality=quality)))
+        assert picture.layers[1].pixels.max() <= limits_of(picture).black, quality
+        assert is_solid_black(picture)

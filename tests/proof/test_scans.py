@@ -10,12 +10,22 @@ from itertools import product
 
 import numpy as np
 import pytest
-from samples.jpegs import MCU, VARIANTS, jpeg_of, patched, position_of, scene, scene_jpeg, segment
+from samples.jpegs import (
+    MCU,
+    VARIANTS,
+    jpeg_of,
+    patched,
+    position_of,
+    scene,
+    scene_jpeg,
+    segment,
+    shown,
+)
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.core.redaction import REDACTORS
-from anonymizer_node.formats import jpeg
+from anonymizer_node.formats import jpeg, turbojpeg, turbojpeg_blocks
 from anonymizer_node.formats.jpeg_black import black_picture
 from anonymizer_node.formats.jpeg_frame import frame_header
 from anonymizer_node.proof import coded
@@ -334,3 +344,89 @@ def test_tables_are_read_one_after_the_other():
     assert [number for number, _ in codes_in(first + second)] == [0x00, 0x11]
     with pytest.raises(FrameError):
         list(codes_in(first + second[:-1]))
+
+
+def beneath_black(before: bytes, done: bytes, regions: tuple[Region, ...]) -> bytes:
+    """A file that shows the same black, with all of the brightness of the input beneath it."""
+    header = frame_header(done)
+    was = jpeg.coefficients(before)[0]
+    x0, y0, x1, y1 = regions[0]
+    place = np.s_[-(-y0 // 8) : y1 // 8, -(-x0 // 8) : x1 // 8]
+
+    def edit(planes):
+        planes[0][place][..., 1:] = was[place][..., 1:]
+        planes[0][place][..., 0] *= 2
+
+    sampling = turbojpeg.colours(done, header).sampling
+    return turbojpeg_blocks.edit_blocks(done, header, sampling, edit)
+
+
+@pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
+@pytest.mark.parametrize('variant', ['baseline', 'progressive'])
+@pytest.mark.parametrize('sampling', ['444', '422', '420', 'grey'])
+def test_what_lies_beneath_black_is_found(sampling, variant):
+    before = scene_jpeg(90, 70, sampling, variant)
+    done, regions, _ = jpeg.redact(before, [Region(16, 16, 48, 64)], 'blackout', 0.5)
+    assert added_to(before, done, regions) == ''
+    spoiled = beneath_black(before, done, regions)
+    assert np.array_equal(shown(spoiled), shown(done))
+    assert added_to(before, spoiled) == ''
+    found = added_to(before, spoiled, regions)
+    assert found == '24 blocks that hold more than their one shade'
+    # Neither do regions that meet in the middle of blocks leave one out.
+    x0, y0, x1, y1 = regions[0]
+    halves = (Region(x0, y0, 29, y1), Region(29, y0, x1, y1))
+    assert added_to(before, spoiled, halves) == found
+    assert added_to(before, done, halves) == ''
+
+
+@pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
+@pytest.mark.parametrize('variant', VARIANTS)
+@pytest.mark.parametrize('sampling', MCU)
+@pytest.mark.parametrize('method', ['blackout', 'pixelate'])
+def test_what_the_run_writes_is_one_shade_a_block(sampling, variant, method, monkeypatch):
+    everywhere = (Region(0, 0, 1 << 16, 1 << 16),)
+    for size, anew in product(SIZES, (False, True)):
+        if anew and method == 'pixelate':
+            continue
+        before = scene_jpeg(*size, sampling, variant, 85)
+        region = Region(size[0] // 3, size[1] // 3, size[0], size[1])
+        with monkeypatch.context() as patch:
+            if anew:
+                patch.setattr(jpeg, 'available', lambda: False)
+            after, regions, _ = jpeg.redact(before, [region], method, 0.5)
+        assert added_to(before, after, regions) == '', (size, anew)
+        assert added_to(before, jpeg.blacked_out(before), everywhere) == ''
+        assert size in SIZES[:2] or 'one shade' in added_to(before, before, everywhere)
+
+
+@pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
+@pytest.mark.parametrize('variant', ['baseline', 'progressive'])
+@pytest.mark.parametrize('sampling', MCU)
+def test_blocks_beyond_the_edge_are_of_whom_they_are_beside(sampling, variant):
+    for width, height in product(range(65, 97, 5), (65, 72, 81)):
+        before = scene_jpeg(width, height, sampling, variant)
+        for region in (Region(8, 8, 64, 64), Region(40, 40, width, height)):
+            after, regions, _ = jpeg.redact(before, [region], 'blackout', 0.5)
+            assert added_to(before, after, regions) == '', (width, height, region)
+
+
+@pytest.mark.skipif(not jpeg.available(), reason='needs libturbojpeg0')
+@pytest.mark.parametrize('status', ['anonymized', 'blacked_out'])
+def test_a_frame_with_somebody_beneath_its_black_fails(twins, status):
+    topic = '/rear/image/compressed'
+    message = twins.message(topic, 1)
+    before = twins.before[twins.find(topic, 1)].message.data
+    (line,) = [item for item in twins.lines if item['topic'] == topic and item['index'] == 1]
+    regions = tuple(Region(*region) for region in line['regions'])
+    expected = []
+    if status == 'blacked_out':
+        regions, expected = (Region(0, 0, 96, 64),), ['run-clean']
+        message.data, _, _ = jpeg.redact(before, regions, 'blackout', 0.5)
+        line.update(status=status, regions=[], cause='detector')
+        twins.summary['topics'][topic].update(anonymized=1, blacked_out=1)
+    assert twins.verdict().failed() == expected
+    message.data = beneath_black(before, bytes(message.data), regions)
+    twins.folder = twins.folder / 'put'
+    twins.folder.mkdir()
+    assert twins.verdict().failed() == ['no-second-picture', *expected]

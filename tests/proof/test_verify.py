@@ -222,7 +222,10 @@ def test_region_stated_and_not_obscured(twins):
 def test_region_of_a_jpeg_stated_and_not_obscured(twins):
     line = next(line for line in twins.lines if 'rear' in line['topic'] and line['index'] == 1)
     line['regions'].append([63, 0, 96, 64])
-    assert twins.verdict().failed() == ['obscured']
+    verdict = twins.verdict()
+    assert verdict.failed() == ['obscured', 'no-second-picture']
+    (failure,) = verdict.check('no-second-picture').failures
+    assert 'blocks that hold more than their one shade' in failure.what
 
 
 def test_last_row_left_clear(twins):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from anonymizer_node.core.datatypes import Region
 from anonymizer_node.proof.scans import left_over
 
 JPEG_START = b'\xff\xd8\xff'
@@ -36,11 +37,17 @@ class FileError(Exception):
     """A file isn't made as one of its kind is; says how."""
 
 
-def added_to(before: bytes, after: bytes) -> str:
-    """What a JPEG or PNG has in it besides its picture that the one before didn't have, or ''."""
+def added_to(before: bytes, after: bytes, flat: Sequence[Region] = ()) -> str:
+    """What a JPEG or PNG has in it besides its picture that the one before didn't have, or ''.
+
+    Args:
+        before: The input file.
+        after: The output file.
+        flat: Regions in which each block of a JPEG is said to be one shade.
+    """
     try:
         if after.startswith(JPEG_START):
-            return _added_to_jpeg(before, after)
+            return _added_to_jpeg(before, after, flat)
         if after.startswith(PNG_START):
             return _added_to_png(before, after)
     except FileError as error:
@@ -48,7 +55,7 @@ def added_to(before: bytes, after: bytes) -> str:
     return ''
 
 
-def _added_to_jpeg(before: bytes, after: bytes) -> str:
+def _added_to_jpeg(before: bytes, after: bytes, flat: Sequence[Region]) -> str:
     known = _known(before)
     exif = max((len(item) for item in known if item.startswith(_EXIF)), default=0)
     tables, most = 0, MOST_TABLES
@@ -68,7 +75,7 @@ def _added_to_jpeg(before: bytes, after: bytes) -> str:
                 return f'{len(payload)} bytes in a segment {marker:#x} that its input has not'
         elif marker not in _SAID | _TABLES | {_EOI}:
             return f'a segment {marker:#x}'
-    return f'{tables} bytes of tables' if tables > most else left_over(segments)
+    return f'{tables} bytes of tables' if tables > most else left_over(segments, flat)
 
 
 def _known(before: bytes) -> set[bytes]:

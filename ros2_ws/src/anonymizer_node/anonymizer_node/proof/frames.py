@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
 from anonymizer_node.proof.files import added_to
-from anonymizer_node.proof.obscured import is_solid_black, why_visible
+from anonymizer_node.proof.obscured import PIXELATE, is_solid_black, why_visible
 from anonymizer_node.proof.pictures import (
     Picture,
     changed_outside,
@@ -21,6 +23,8 @@ from anonymizer_node.proof.verdict import Check, Failure, Tally
 
 MOST_REENCODED_DIFFERENCE = 4.0
 """Mean levels by which a JPEG that had to be encoded anew may differ outside the regions."""
+
+_EVERYWHERE = Region(0, 0, 1 << 16, 1 << 16)
 
 _KEPT = {
     True: ('height', 'width', 'encoding', 'is_bigendian', 'step'),
@@ -126,6 +130,8 @@ class FrameChecks:
             'its input does not have.',
             'compressed frames',
         )
+        # Decoding takes no lock of Python's, so it goes on beside what else is looked at.
+        self._decoders = ThreadPoolExecutor(2, thread_name_prefix='decoding')
         self._stripped = 0
         self._regions = 0
         self._pixels_outside = 0
@@ -150,10 +156,14 @@ class FrameChecks:
         self, where: Where, before: Any, after: Any, statement: Statement, identical: bool
     ) -> float:
         self._kept.seen(_first_change(where, before, after))
+        pictures: list[Future[Picture]] = []
+        if statement.regions and statement.status != 'untouched' and not _replaced(statement):
+            pictures = [self._decoders.submit(picture_of, item) for item in (before, after)]
         if hasattr(after, 'format') and not statement.vouched:
             second = second_picture_in(bytes(after.data), bool(statement.regions))
             if not second and (statement.regions or _replaced(statement)):
-                added = added_to(bytes(before.data), bytes(after.data))
+                flat = _said_to_be_flat(statement)
+                added = added_to(bytes(before.data), bytes(after.data), flat)
                 second = f'has {added}' if added else ''
             self._second.seen(where.failure(second) if second else None)
         if statement.status == 'untouched' or not (statement.regions or _replaced(statement)):
@@ -168,7 +178,7 @@ class FrameChecks:
         self._raw.seen(raw if identical else None)
         self._regions += len(statement.regions)
         try:
-            old, new = picture_of(before), picture_of(after)
+            old, new = (picture.result() for picture in pictures)
         except FrameError as error:
             self._outside.seen(where.failure(str(error)))
             self._obscured.seen(where.failure(str(error)))
@@ -187,7 +197,7 @@ class FrameChecks:
         self._outside.seen(self._outside_failure(where, old, new, statement))
         free = outside_of(statement.regions, old.width, old.height)
         self._pixels_outside += int(free.sum())
-        visible = why_visible(old, new, statement.regions, statement.method)
+        visible = why_visible(old, new, statement.regions, statement.method, statement.reencoded)
         self._obscured.seen(where.failure(visible) if visible else None)
 
     def _outside_failure(
@@ -211,7 +221,8 @@ class FrameChecks:
         return sum(tally.failed for tally in (*tallies, self._obscured, self._second))
 
     def checks(self) -> list[Check]:
-        """The results."""
+        """The results. There are no more frames to look at."""
+        self._decoders.shutdown()
         self._obscured.detail = f'{self._regions} regions' if self._regions else ''
         if self._stripped:
             self._untouched.detail = f'{self._stripped} without a thumbnail or the like'
@@ -225,6 +236,14 @@ class FrameChecks:
 
 def _replaced(statement: Statement) -> bool:
     return statement.status == 'blacked_out'
+
+
+def _said_to_be_flat(statement: Statement) -> Sequence[Region]:
+    """Regions in which each block of a JPEG is one shade: tiles begin and end with blocks."""
+    if _replaced(statement):
+        return (_EVERYWHERE,)
+    tiles = statement.method == PIXELATE and not statement.reencoded
+    return statement.regions if tiles or statement.method == 'blackout' else ()
 
 
 def _first_change(where: Where, before: Any, after: Any) -> Failure | None:

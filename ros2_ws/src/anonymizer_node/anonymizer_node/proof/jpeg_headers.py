@@ -23,12 +23,14 @@ class Component(NamedTuple):
     Attributes:
         across: Blocks in an MCU, from left to right.
         down: From top to bottom.
-        blocks: That it has in a scan of its own.
+        columns: Of blocks that it has in a scan of its own.
+        rows: And rows.
     """
 
     across: int
     down: int
-    blocks: int
+    columns: int
+    rows: int
 
 
 class Frame(NamedTuple):
@@ -37,12 +39,22 @@ class Frame(NamedTuple):
     Attributes:
         progressive: Whether it comes in several scans, each refining it.
         components: By their number.
-        mcus: In a scan of several components.
+        across: The most blocks that one has in an MCU, from left to right: each 8 pixels wide.
+        down: From top to bottom.
+        columns: Of MCUs, in a scan of several components.
+        rows: And rows.
+        width: Pixels.
+        height: Pixels.
     """
 
     progressive: bool
     components: dict[int, Component]
-    mcus: int
+    across: int
+    down: int
+    columns: int
+    rows: int
+    width: int
+    height: int
 
 
 class Scan(NamedTuple):
@@ -90,9 +102,9 @@ def frame_in(payload: bytes, progressive: bool) -> Frame:
         across, down = divmod(both, 16)
         columns = math.ceil(math.ceil(width * across / most_x) / 8)
         rows = math.ceil(math.ceil(height * down / most_y) / 8)
-        components[name] = Component(across, down, columns * rows)
-    mcus = math.ceil(width / (8 * most_x)) * math.ceil(height / (8 * most_y))
-    return Frame(progressive, components, mcus)
+        components[name] = Component(across, down, columns, rows)
+    columns, rows = math.ceil(width / (8 * most_x)), math.ceil(height / (8 * most_y))
+    return Frame(progressive, components, most_x, most_y, columns, rows, width, height)
 
 
 def scan_in(payload: bytes, frame: Frame) -> Scan:

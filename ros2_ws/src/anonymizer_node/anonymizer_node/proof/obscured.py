@@ -33,8 +33,9 @@ from anonymizer_node.proof.detail import (
     is_smooth,
     is_tiles,
 )
+from anonymizer_node.proof.limits import MOST_BLACK, Limits, limits_of
 from anonymizer_node.proof.pictures import Picture
-from anonymizer_node.proof.raw_images import Layer
+from anonymizer_node.proof.raw_images import Layer, in_any_sample
 from anonymizer_node.proof.union import (
     inner,
     is_cut_off,
@@ -47,16 +48,11 @@ from anonymizer_node.proof.union import (
 
 PIXELATE, BLUR = 'pixelate', 'blur'
 
-_LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
-"""Contrast (root mean square, levels, be there 255 or 65535) beyond the few values that is taken
-for rounding: to whole levels, or to a JPEG's quantisation and from its colour space."""
+_STRAIGHT_LEVELS = {'raw': 0.6, 'png': 0.6, 'jpeg': 3.0}
+"""Root mean square from a straight line, along a region, that is taken for rounding."""
 
-_PEAK_LEVELS = {'raw': 4.0, 'png': 4.0, 'jpeg': 48.0}
-"""How far a single sample may be from what the few values make of it; a JPEG's quantisation and
-colour space move single ones further."""
-
-_BLACK = {'raw': 0, 'png': 0, 'jpeg': 8}
-"""Brightest sample that counts as black."""
+_DARK = {'raw': 0, 'png': 0, 'jpeg': MOST_BLACK}
+"""Brightest sample in what is taken for a black area."""
 
 _EDGE_LEVELS = {'raw': 1.0, 'png': 1.0, 'jpeg': 6.0}
 """How much the outermost row or column of a region may differ from the next, mean levels. What is
@@ -73,7 +69,11 @@ _MOST_COLOUR_PIECES = 18
 
 
 def why_visible(
-    before: Picture, after: Picture, regions: Sequence[Region], method: str = ''
+    before: Picture,
+    after: Picture,
+    regions: Sequence[Region],
+    method: str = '',
+    anew: bool = False,
 ) -> str:
     """Why the regions of a frame can't be called obscured, or ''.
 
@@ -82,7 +82,9 @@ def why_visible(
         after: The output frame, of the same size and kind.
         regions: Stated for it.
         method: `blackout` asks for black; anything else for black or few values.
+        anew: Whether a JPEG is said to have been encoded anew.
     """
+    limits = limits_of(after, anew)
     corners = np.array(regions, np.int64).reshape(-1, 4)
     for region in regions:
         if not is_inside(region, after):
@@ -93,10 +95,10 @@ def why_visible(
     for region in regions:
         near = (corners[:, :2] < region[2:]).all(axis=1) & (corners[:, 2:] > region[:2]).all(axis=1)
         others = [regions[int(index)] for index in np.flatnonzero(near)]
-        reason = why_region_visible(before, after, region, others, method)
+        reason = _why_region_visible(before, after, region, others, method, limits)
         if reason:
             return _about(region, reason)
-    reason = _why_together_visible(after, regions, method) if regions else ''
+    reason = _why_together_visible(after, regions, method, limits) if regions else ''
     return f'its regions {reason}' if reason else ''
 
 
@@ -122,12 +124,14 @@ def _why_too_small(after: Picture, regions: Sequence[Region], method: str) -> st
     return '' if black else why_too_fine(regions, after.width, after.height)
 
 
-def _why_together_visible(after: Picture, regions: Sequence[Region], method: str) -> str:
+def _why_together_visible(
+    after: Picture, regions: Sequence[Region], method: str, limits: Limits
+) -> str:
     """Why regions of which each is obscured by itself aren't together, or ''."""
     if method != 'blackout' and not after.depth:
-        return why_unjudged(regions, after.layers, _PEAK_LEVELS[after.kind])
+        return why_unjudged(regions, after.layers, limits.peak)
     for layer in after.layers:
-        if (within_all(regions, layer) & ~_dark(layer, _BLACK[after.kind])).any():
+        if (within_all(regions, layer) & ~_dark(layer, limits.black)).any():
             return 'have something between them that is not black'
     return ''
 
@@ -136,18 +140,29 @@ def why_region_visible(
     before: Picture, after: Picture, region: Region, regions: Sequence[Region], method: str = ''
 ) -> str:
     """Why one region can't be called obscured, or ''. Args as for `why_visible`."""
+    return _why_region_visible(before, after, region, regions, method, limits_of(after))
+
+
+def _why_region_visible(
+    before: Picture,
+    after: Picture,
+    region: Region,
+    regions: Sequence[Region],
+    method: str,
+    limits: Limits,
+) -> str:
     if not is_inside(region, after):
         return BEYOND
     if after.kind == 'jpeg' and is_less_than_a_block(region, after.layers[0]):
         return 'is smaller than a block, in which alone a JPEG can be hidden'
-    levels, edge_levels = _LEVELS[after.kind], _EDGE_LEVELS[after.kind]
+    edge_levels = _EDGE_LEVELS[after.kind]
     for old, new in zip(before.layers, after.layers, strict=True):
         within = inner(region, new)
         if within is None:
             if not is_cut_off(region, new):
                 return 'is too small to be judged'
             continue
-        if _is_black(within, new, _BLACK[after.kind]):
+        if _is_black(within, new, limits.black):
             continue
         if method == 'blackout' or after.depth:
             return 'is not black'
@@ -158,9 +173,9 @@ def why_region_visible(
                     return f'shows more than {MOST_VALUES} values along it'
                 continue
             left, peak = detail(cut(new, part), values, new.apart)
-            if left > levels and detail(cut(old, part), values, old.apart)[0] > levels:
+            if left > limits.levels and _had_more(old, part, values, limits.levels):
                 return f'still shows detail of {left:.1f} levels'
-            if peak > _PEAK_LEVELS[after.kind]:
+            if peak > limits.peak:
                 return f'has a pixel that stands out by {peak:.0f} levels'
             if not _is_drawn_of_few(after, new, part, values):
                 return f'shows more than {MOST_VALUES} values along it'
@@ -180,10 +195,16 @@ def why_region_visible(
     return ''
 
 
+def _had_more(old: Layer, part: Region, values: int, levels: float) -> bool:
+    """Whether there was detail to hide."""
+    return detail(cut(old, part), values, old.apart)[0] > levels
+
+
 def is_solid_black(picture: Picture) -> bool:
     """Whether a whole frame shows nothing."""
     whole = Region(0, 0, picture.width, picture.height)
-    return all(_is_black(whole, layer, _BLACK[picture.kind]) for layer in picture.layers)
+    brightest = limits_of(picture).black
+    return all(_is_black(whole, layer, brightest) for layer in picture.layers)
 
 
 def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.bool_]:
@@ -196,9 +217,9 @@ def black_areas(picture: Picture, before: Picture | None = None) -> NDArray[np.b
     """
     black = np.ones((picture.height, picture.width), np.bool_)
     for layer in picture.layers:
-        black &= _dark(layer, _BLACK[picture.kind])
+        black &= _dark(layer, _DARK[picture.kind])
     if before is not None:
-        black &= (picture.layers[0].pixels != before.layers[0].pixels).any(axis=2)
+        black &= in_any_sample(picture.layers[0].pixels != before.layers[0].pixels)
     kernel = np.ones((LEAST_VALUE_PX, LEAST_VALUE_PX), np.uint8)
     return np.asarray(cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, kernel), np.bool_)
 
@@ -239,7 +260,7 @@ def _is_drawn_of_few(
     jpeg = picture.kind == 'jpeg'
     most = _MOST_COLOUR_PIECES if jpeg and colours else _MOST_PIECES[picture.kind]
     every = 2 if colours and not jpeg else 1
-    levels = _LEVELS[picture.kind]
+    levels = _STRAIGHT_LEVELS[picture.kind]
     return is_drawn_of_few(
         cut(layer, part), values, 2 * most if mixed else most, levels, layer.apart, every
     )
@@ -275,7 +296,8 @@ def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
         return np.asarray(np.isnan(metres).all(axis=2), np.bool_)
     least, most = layer.black or (0, brightest)
     colours = layer.pixels[:, :, : layer.colours]
-    return np.asarray(((colours >= least) & (colours <= most)).all(axis=2), np.bool_)
+    shown = in_any_sample(colours > most)
+    return ~(shown | in_any_sample(colours < least) if least else shown)
 
 
 def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, levels: float) -> str:

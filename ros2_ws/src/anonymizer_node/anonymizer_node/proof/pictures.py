@@ -6,7 +6,7 @@ hide itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Region
 from anonymizer_node.core.errors import FrameError
-from anonymizer_node.proof.raw_images import DEPTH, Layer, bgr_of_layers, layers_of
+from anonymizer_node.proof.raw_images import (
+    DEPTH,
+    Layer,
+    bgr_of_layers,
+    in_any_sample,
+    layers_of,
+)
 from anonymizer_node.proof.second_pictures import JPEG_START, PNG_START
 
 IMAGE = 'sensor_msgs/msg/Image'
@@ -24,6 +30,7 @@ COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_QUANTISERS, _SCAN = 0xDB, 0xDA
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,14 @@ class Picture:
         kind: `raw`, `png` or `jpeg`.
         rest: Bytes of a raw message that are no pixels: row padding.
         depth: Whether it is of distances, of which averages hide nothing.
+        quantisers: Of a JPEG: its components' tables, each in the order in which it is stored.
     """
 
     layers: tuple[Layer, ...]
     kind: str
     rest: bytes = b''
     depth: bool = False
+    quantisers: tuple[tuple[int, ...], ...] = ()
 
     @property
     def height(self) -> int:
@@ -97,7 +106,7 @@ def changed_outside(before: Picture, after: Picture, regions: Sequence[Region]) 
     """
     changed = np.zeros((before.height, before.width), np.bool_)
     for one, other in zip(before.layers, after.layers, strict=True):
-        changed |= (one.pixels != other.pixels).any(axis=2)
+        changed |= in_any_sample(one.pixels != other.pixels)
     changed &= outside_of(regions, before.width, before.height)
     return int(np.count_nonzero(changed)) + _padding_differs(before, after)
 
@@ -127,7 +136,8 @@ def _jpeg(data: bytes) -> Picture:
     grey = _decoded(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     colour = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     x, y = _subsampled(data)
-    return Picture((Layer(grey, 1, (x, y)), Layer(colour, 3, (2 * x, 2 * y))), 'jpeg')
+    layers = Layer(grey, 1, (x, y)), Layer(colour, 3, (2 * x, 2 * y))
+    return Picture(layers, 'jpeg', quantisers=_quantisers(data))
 
 
 def _decoded(data: bytes, flags: int) -> NDArray[Any]:
@@ -145,13 +155,35 @@ def _subsampled(data: bytes) -> tuple[int, int]:
     the two in them, so that outside nothing changes: one row of theirs keeps its brightness, two
     have mixed colours.
     """
-    position = 2
-    while position + 10 < len(data) and data[position] == 0xFF:
-        if data[position + 1] in _START_OF_FRAME:
-            count = data[position + 9]
-            factors = set(data[position + 11 : position + 10 + 3 * count : 3])
+    for marker, payload in _headers(data):
+        if marker in _START_OF_FRAME and len(payload) > 5:
+            factors = set(payload[7 : 6 + 3 * payload[5] : 3])
             columns = {factor >> 4 for factor in factors}
             rows = {factor & 15 for factor in factors}
             return int(len(columns) > 1), int(len(rows) > 1)
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], 'big')
     return 1, 1
+
+
+def _quantisers(data: bytes) -> tuple[tuple[int, ...], ...]:
+    """The quantisation tables of a JPEG's components, brightness first."""
+    tables: dict[int, tuple[int, ...]] = {}
+    used: bytes = b''
+    for marker, payload in _headers(data):
+        if marker in _START_OF_FRAME:
+            used = payload[8::3]
+        while marker == _QUANTISERS and payload:
+            size = 2 if payload[0] >> 4 else 1
+            end = 1 + 64 * size
+            values = np.frombuffer(payload[1:end].ljust(64 * size, b'\0'), f'>u{size}')
+            tables[payload[0] & 15] = tuple(values.tolist())
+            payload = payload[end:]
+    return tuple(tables[number] for number in used if number in tables)
+
+
+def _headers(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """A JPEG's markers in front of its first scan, and what they carry."""
+    position = 2
+    while position + 4 < len(data) and data[position] == 0xFF and data[position + 1] != _SCAN:
+        size = int.from_bytes(data[position + 2 : position + 4], 'big')
+        yield data[position + 1], data[position + 4 : position + 2 + size]
+        position += 2 + size

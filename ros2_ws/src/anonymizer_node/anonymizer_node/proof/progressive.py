@@ -68,6 +68,13 @@ class Progress:
             coded.finish(at, number)
             at = coded.ends[number]
 
+    def detailed(self, name: int) -> NDArray[np.bool_]:
+        """Which blocks of a component are more than one shade, as far as it was shown."""
+        item = self._frame.components[name]
+        if name not in self._shown:
+            return np.zeros((item.rows, item.columns), np.bool_)
+        return self._shown[name].any(axis=1).reshape(item.rows, item.columns)
+
     def _step(self, scan: Scan) -> None:
         """Note what a scan shows.
 
@@ -83,7 +90,7 @@ class Progress:
 
     def _ac(self, scan: Scan, coded: Coded, sizes: Sequence[int], tables: Tables) -> None:
         (name,), (number,) = scan.names, scan.ac
-        count = self._frame.components[name].blocks
+        count = self._frame.components[name].columns * self._frame.components[name].rows
         if count * COEFFICIENTS > MOST_KEPT:
             raise FrameError('a progressive picture of more blocks than can be followed')
         if name not in self._shown:
