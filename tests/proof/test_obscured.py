@@ -239,7 +239,7 @@ def test_what_is_rounding_follows_the_quantisers():
         for quality in (95, 20)
     )
     assert limits_of(fine).levels < 1 < limits_of(coarse).levels <= 5
-    assert limits_of(fine).peak < 24 < limits_of(coarse).peak <= 48
+    assert limits_of(fine).peak < 24 < limits_of(coarse).peak <= 72
     assert limits_of(fine).peak < limits_of(fine, anew=True).peak
     assert limits_of(fine).black == 0
     black = np.zeros((64, 64, 3), np.uint8)

@@ -194,16 +194,18 @@ class FrameChecks:
             self._outside.seen(what)
             self._obscured.seen(what)
             return
-        self._outside.seen(self._outside_failure(where, old, new, statement))
+        changed = changed_outside(old, new, statement.regions)
+        self._outside.seen(self._outside_failure(where, old, new, statement, changed))
         free = outside_of(statement.regions, old.width, old.height)
         self._pixels_outside += int(free.sum())
-        visible = why_visible(old, new, statement.regions, statement.method, statement.reencoded)
+        # Who says so in vain has no use of it.
+        anew = statement.reencoded and bool(changed or not free.any())
+        visible = why_visible(old, new, statement.regions, statement.method, anew)
         self._obscured.seen(where.failure(visible) if visible else None)
 
     def _outside_failure(
-        self, where: Where, old: Picture, new: Picture, statement: Statement
+        self, where: Where, old: Picture, new: Picture, statement: Statement, changed: int
     ) -> Failure | None:
-        changed = changed_outside(old, new, statement.regions)
         anew = bool(changed) and statement.reencoded and new.kind == 'jpeg'
         self._anew.seen(where.failure('was encoded anew') if anew else None)
         if not changed:

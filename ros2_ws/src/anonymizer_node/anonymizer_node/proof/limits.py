@@ -11,7 +11,7 @@ from typing import NamedTuple
 from anonymizer_node.proof.pictures import Picture
 
 MOST_LEVELS = 5.0
-MOST_PEAK = 48.0
+MOST_PEAK = 72.0
 MOST_BLACK = 8
 """However coarse a JPEG is."""
 
@@ -47,7 +47,7 @@ def limits_of(picture: Picture, anew: bool = False) -> Limits:
     # Few values are made of the lowest frequencies.
     steps = [sum(table[1:6]) / 5 for table in picture.quantisers]
     step = max(steps, default=0.0)
-    levels, peak = (1.2 + step / 10, 20 + 3 * step) if anew else (0.8 + step / 20, 20 + step)
+    levels, peak = (2 + step / 10, 28 + 1.5 * step) if anew else (0.8 + step / 20, 20 + 0.7 * step)
     black = max((_black(table[0]) for table in picture.quantisers[:1]), default=0)
     return Limits(min(levels, MOST_LEVELS), min(peak, MOST_PEAK), min(black, MOST_BLACK))
 

@@ -84,7 +84,8 @@ def why_visible(
         method: `blackout` asks for black; anything else for black or few values.
         anew: Whether a JPEG is said to have been encoded anew.
     """
-    limits = limits_of(after, anew)
+    # An edited JPEG keeps its quantisers, so nobody can widen the limits by coarser ones.
+    limits = limits_of(after if anew else before, anew)
     corners = np.array(regions, np.int64).reshape(-1, 4)
     for region in regions:
         if not is_inside(region, after):
@@ -140,7 +141,7 @@ def why_region_visible(
     before: Picture, after: Picture, region: Region, regions: Sequence[Region], method: str = ''
 ) -> str:
     """Why one region can't be called obscured, or ''. Args as for `why_visible`."""
-    return _why_region_visible(before, after, region, regions, method, limits_of(after))
+    return _why_region_visible(before, after, region, regions, method, limits_of(before))
 
 
 def _why_region_visible(

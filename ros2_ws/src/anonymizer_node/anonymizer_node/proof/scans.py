@@ -36,6 +36,9 @@ from anonymizer_node.proof.union import covered_by
 MOST_SCANS = 100
 """A progressive picture has about ten."""
 
+MOST_PIXELS = 1 << 28
+"""Of a picture whose blocks are looked for in regions."""
+
 _DHT, _DRI, _SOS = 0xC4, 0xDD, 0xDA
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
 
@@ -117,6 +120,8 @@ class _Reader:
         frame, count = self._frame, 0
         if frame is None:
             return 0
+        if frame.width * frame.height > MOST_PIXELS:
+            raise FrameError(f'{frame.width}x{frame.height} pixels, which are too many')
         pixels = covered_by(flat, frame.height, frame.width)
         # Where decoders mix colours a region is stated with one pixel more than was obscured.
         if frame.across > 1 and frame.width % _BLOCK_PX == 1:
