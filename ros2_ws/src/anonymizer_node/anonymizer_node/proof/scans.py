@@ -230,7 +230,7 @@ def _mcus(
     Which coefficient each block reached is put behind `ends`, with `END` if the rest is zeros.
     Nearly all of the time goes by here.
     """
-    whole, over = COEFFICIENTS, COEFFICIENTS + END
+    whole, over, put = COEFFICIENTS, COEFFICIENTS + END, ends.append
     while units and at < stop:
         for dc, coefficients, bits, one_coefficient, one_bits in blocks:
             taken = dc[windows[at]]
@@ -252,6 +252,6 @@ def _mcus(
                     at += one_bits[window]
                 if whole < reached <= END or reached >= over:
                     raise no_code()
-            ends.append(reached)
+            put(reached)
         units -= 1
     return at, units
