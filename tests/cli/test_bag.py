@@ -8,6 +8,7 @@ from samples.detectors import BrightDetector
 from samples.images import Stamp, image, noise
 
 from anonymizer_node.cli import bag as command
+from anonymizer_node.cli import common
 from anonymizer_node.cli.main import main
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats.bags import BagWriter
@@ -470,7 +471,7 @@ def test_a_json_file_that_can_not_be_written_at_the_end_is_1(
     def full(path, figures):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(command, 'write_json', full)
+    monkeypatch.setattr(common, 'write_json', full)
     assert run(source, tmp_path / 'out', '--json', tmp_path / 'told.json') == 1
     assert 'No space left' in capsys.readouterr().err
     assert (tmp_path / 'out').exists()

@@ -43,7 +43,9 @@ def test_a_clean_run_is_0_and_shows_what_was_exported(tmp_path, bag, capsys):
 
 def test_a_bag_that_is_not_anonymised_is_2_and_needs_somebody_s_word(tmp_path, bag, capsys):
     assert run(tmp_path / 'in', tmp_path / 'out') == 2
-    assert 'not known to be anonymised' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'not known to be anonymised' in said
+    assert '--not-anonymized' in said
     assert not (tmp_path / 'out').exists()
     assert run(tmp_path / 'in', tmp_path / 'out', '--not-anonymized') == 0
 

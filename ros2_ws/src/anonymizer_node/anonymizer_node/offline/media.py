@@ -18,7 +18,6 @@ from anonymizer_node.formats.image_codecs import COMPRESSIONS
 from anonymizer_node.formats.photos import kind_of
 from anonymizer_node.formats.rosbag.staging import (
     NO_ROOM,
-    Staging,
     in_words,
     require_space,
     sweep,
@@ -27,7 +26,7 @@ from anonymizer_node.formats.video_encoders import CONTAINERS
 from anonymizer_node.formats.video_frames import require_av
 from anonymizer_node.offline.bag import check_apart
 from anonymizer_node.offline.media_report import OTHER, PHOTO, VIDEO, FileReport, MediaReport
-from anonymizer_node.offline.output import appear, check_free, scratch_beside
+from anonymizer_node.offline.output import appear, check_free, scratch_beside, staged
 from anonymizer_node.offline.photos import anonymize_photo
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME, described
 from anonymizer_node.offline.stages import in_order
@@ -132,7 +131,7 @@ def anonymize_media(
     pipelines = [Pipeline(settings, team) for team in teams]
     models = [described(detector) for detector in pipelines[0].detectors]
     report = MediaReport(source.name, models, settings.as_dict())
-    staging = Staging(beside, target.name)
+    staging = staged(target)
     try:
         single = '' if source.is_dir() else target.name
         job = _Job(staging.folder, pipelines, output, progress, single)
@@ -160,7 +159,9 @@ def files_in(source: Path) -> Iterator[Found]:
     """
     if not source.is_dir():
         if not source.is_file():
-            raise InputError(f'{str(source)!r} does not exist.')
+            raise InputError(
+                f'{str(source)!r} does not exist; give a photo, a video or a folder of them.'
+            )
         yield _looked_at(source, source.name)
         return
     for path in sorted(source.rglob('*')):
