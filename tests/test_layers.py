@@ -50,7 +50,7 @@ ONLY_IN = {
 }
 """Module -> where alone it may be imported."""
 
-SPEAKING = ('cli/', 'ros/', 'demo/')
+SPEAKING = ('cli/', 'ros/', 'demo/', 'starting.py')
 FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 
