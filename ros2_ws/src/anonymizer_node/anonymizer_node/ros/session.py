@@ -80,9 +80,7 @@ def refused_words(name: str, words: Sequence[str]) -> bool:
     log = rclpy.logging.get_logger(name)
     try:
         strangers = remove_ros_args(list(words))
-    except (
-        RuntimeError
-    ) as error:  # rclpy's RCLError: a parameter file that isn't there.
+    except RuntimeError as error:  # rclpy's RCLError: a parameter file that isn't there.
         log.fatal(f'{" ".join(map(repr, words))}: {error}')
         return True
     if strangers:
