@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from samples.bags import digest
@@ -46,6 +47,15 @@ def test_no_bags(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(['verify', *arguments]) == 2
     assert 'anonymize verify:' in capsys.readouterr().err
+
+
+def test_a_bag_without_a_record_has_no_seal_to_keep(twins, tmp_path, capsys):
+    twins.write()
+    shutil.copytree(twins.source, tmp_path / 'copy')
+    assert main(['verify', str(twins.source), str(tmp_path / 'copy')]) == 1
+    said = capsys.readouterr().out
+    assert 'record-sealed: anonymization.json: anonymization.json holds no digest of it' in said
+    assert 'keep the seal' not in said
 
 
 def test_page_and_seal(twins, tmp_path, capsys):
