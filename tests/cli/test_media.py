@@ -100,7 +100,8 @@ def test_a_file_that_can_not_be_read_is_1_and_named(tmp_path, folder, capsys):
 def test_other_files_are_1_unless_nobody_needs_them(tmp_path, folder, capsys):
     (folder / 'notes.txt').write_text('hello')
     assert run(folder, tmp_path / 'first') == 1
-    assert 'notes.txt: left out: It is neither a photo nor a video.' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert 'notes.txt: left out: It is neither a photo (JPEG, PNG) nor a video.' in shown
     assert run(folder, tmp_path / 'second', '--others', 'drop') == 0
 
 

@@ -78,7 +78,7 @@ def _looked_at(path: Path, name: str) -> Found:
         return Found(path, name, VIDEO, f'Videos are written as {able}. Convert it.')
     if any(ending in endings for endings in _PHOTO_ENDINGS.values()):
         return Found(path, name, PHOTO, f'It is called {ending}, and is neither JPEG nor PNG.')
-    return Found(path, name, OTHER, 'It is neither a photo nor a video.')
+    return Found(path, name, OTHER, 'It is neither a photo (JPEG, PNG) nor a video.')
 
 
 def check_single(found: Found, target: Path) -> None:
