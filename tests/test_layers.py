@@ -34,7 +34,7 @@ ONLY_IN = {
     'visualization_msgs': ('ros/',),
     'vision_msgs': ('ros/',),
     'std_srvs': ('ros/',),
-    'onnxruntime': ('detectors/onnx.py', 'modelling/'),
+    'onnxruntime': ('detectors/sessions.py', 'modelling/'),
     'onnx': ('modelling/',),
     'rosbags': ('formats/rosbag/',),
     'lz4': ('formats/rosbag/',),
