@@ -34,7 +34,7 @@ ONLY_IN = {
     'visualization_msgs': ('ros/',),
     'vision_msgs': ('ros/',),
     'std_srvs': ('ros/',),
-    'onnxruntime': ('detectors/onnx.py', 'modelling/'),
+    'onnxruntime': ('detectors/sessions.py', 'modelling/'),
     'onnx': ('modelling/',),
     'rosbags': ('formats/rosbag/',),
     'lz4': ('formats/rosbag/',),
@@ -50,7 +50,7 @@ ONLY_IN = {
 }
 """Module -> where alone it may be imported."""
 
-SPEAKING = ('cli/', 'ros/', 'demo/')
+SPEAKING = ('cli/', 'ros/', 'demo/', 'starting.py')
 FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 

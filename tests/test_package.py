@@ -78,10 +78,8 @@ def test_the_executables_are_those_of_the_design():
         if point.group == 'console_scripts'
     }
     assert points == {
-        'anonymizer_node': 'anonymizer_node.ros.main:main',
-        'anonymize': 'anonymizer_node.cli.main:main',
-        'camera_simulator': 'anonymizer_node.ros.camera_simulator:main',
-        'leak_checker': 'anonymizer_node.ros.leak_checker:main',
+        name: f'anonymizer_node.starting:{name}'
+        for name in ('anonymizer_node', 'anonymize', 'camera_simulator', 'leak_checker')
     }
     for value in points.values():
         module, function = value.split(':')

@@ -54,14 +54,16 @@ def page(result: dict[str, Any]) -> str:
 
 def headline(rows: list[Row]) -> str:
     """The verdict in one sentence."""
-    peers = by_peer(rows)
-    lost = {_short(row.other) for row in slower(rows)}
-    won = dict.fromkeys(name for name in map(_short, peers) if name not in lost)
-    said = []
-    if won:
-        said.append(f'faster than {_listed(list(won))}')
-    if lost:
-        said.append(f'slower than {_listed(sorted(lost))}, at least in places')
+    named: dict[str, list[Row]] = {}
+    for other, of in by_peer(rows).items():
+        named.setdefault(_short(other), []).extend(of)
+    lost = {name: len(slower(of)) for name, of in named.items()}
+    told = {
+        'faster than': [name for name in named if not lost[name]],
+        'slower than': [name for name, of in named.items() if lost[name] == len(of)],
+        'slower in places than': [name for name, of in named.items() if 0 < lost[name] < len(of)],
+    }
+    said = [f'{how} {_listed(names)}' for how, names in told.items() if names]
     sentence = '; '.join(said) or 'nobody to compare with'
     return sentence[0].upper() + sentence[1:]
 

@@ -240,6 +240,15 @@ def test_the_page_needs_nothing_else_and_says_where_others_are_faster():
     assert headline[1].startswith('Faster than deface, BMW')
 
 
+def test_the_headline_says_slower_in_places_of_nobody_who_is_faster_everywhere():
+    both = [row('a', [1], [2], them='other'), row('b', [1], [2], them='other, scaled')]
+    assert bench_page.headline(both) == 'Faster than other'
+    both[1] = row('b', [2], [1], them='other, scaled')
+    assert bench_page.headline(both) == 'Slower in places than other'
+    both[0] = row('a', [2], [1], them='other')
+    assert bench_page.headline(both) == 'Slower than other'
+
+
 def test_a_short_run_has_a_page_too():
     short = {**result([row('a frame', [1], [2])]), 'growth': {}, 'node': []}
     page = bench_page.page(short)

@@ -8,6 +8,7 @@ from samples.detectors import BrightDetector
 from samples.images import Stamp, image, noise
 
 from anonymizer_node.cli import bag as command
+from anonymizer_node.cli import common
 from anonymizer_node.cli.main import main
 from anonymizer_node.core.redaction import REDACTORS
 from anonymizer_node.formats.bags import BagWriter
@@ -53,12 +54,22 @@ def test_a_clean_run_is_0_and_shows_what_became_of_each_topic(source, tmp_path, 
     shown = capsys.readouterr().out
     (planned, row) = [line for line in shown.splitlines() if line.startswith('/front')]
     assert planned.split()[1:] == [IMAGE, '3', 'anonymize', 'images']
-    assert row.split()[1:] == [IMAGE, '3', '-', '3', '-', '-', '-', '3']
+    assert row.split()[1:] == ['3', '-', '3', '-', '-', '-', '3']
     (planned, row) = [line for line in shown.splitlines() if line.startswith('/log')]
     assert planned.split()[1:] == [STRING, '1', 'copy', 'holds', 'no', 'image']
-    assert row.split()[1:] == [STRING, '1', '1', '-', '-', '-', '-', '-']
+    assert row.split()[1:] == ['1', '1', '-', '-', '-', '-', '-']
     assert f'Written to {out}' in shown
     assert set(read_bag(out)) == {'/front', '/log'}
+
+
+def test_what_became_of_each_topic_fits_a_terminal(source, tmp_path, detector, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    assert run(source, tmp_path / 'out') == 0
+    shown = capsys.readouterr().out
+    (row,) = [line for line in shown.splitlines() if line.split()[1:3] == ['3', '-']]
+    assert row.split() == ['/front', '3', '-', '3', '-', '-', '-', '3']
+    headings = ['topic', 'in', 'copied', 'anonymized', 'untouched', 'black', 'dropped', 'regions']
+    assert headings in [line.split() for line in shown.splitlines()]
 
 
 def test_the_flags_reach_the_run(source, tmp_path, detector):
@@ -470,7 +481,7 @@ def test_a_json_file_that_can_not_be_written_at_the_end_is_1(
     def full(path, figures):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(command, 'write_json', full)
+    monkeypatch.setattr(common, 'write_json', full)
     assert run(source, tmp_path / 'out', '--json', tmp_path / 'told.json') == 1
     assert 'No space left' in capsys.readouterr().err
     assert (tmp_path / 'out').exists()

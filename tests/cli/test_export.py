@@ -43,9 +43,19 @@ def test_a_clean_run_is_0_and_shows_what_was_exported(tmp_path, bag, capsys):
 
 def test_a_bag_that_is_not_anonymised_is_2_and_needs_somebody_s_word(tmp_path, bag, capsys):
     assert run(tmp_path / 'in', tmp_path / 'out') == 2
-    assert 'not known to be anonymised' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'not known to be anonymised' in said
+    assert '--not-anonymized' in said
     assert not (tmp_path / 'out').exists()
     assert run(tmp_path / 'in', tmp_path / 'out', '--not-anonymized') == 0
+
+
+@pytest.mark.parametrize('interval', ['-1', 'inf', 'nan'])
+def test_an_interval_that_is_none_is_2_and_named(tmp_path, bag, capsys, interval):
+    assert run(bag, tmp_path / 'out', '--interval', interval) == 2
+    said = capsys.readouterr().err
+    assert f'interval {interval} s is out of bounds; give' in said
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_number_and_an_interval_together_are_2(tmp_path, bag):

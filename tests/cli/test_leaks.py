@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
-from samples.bags import COMPRESSED, Entry, write_bag
+from samples.bags import COMPRESSED, Entry, digest, write_bag
 from samples.images import Stamp, compressed
 
+from anonymizer_node.cli import leaks as command
 from anonymizer_node.cli.main import main
 from anonymizer_node.formats.bags import MessageTypes
 from anonymizer_node.proof.record import MARKER
@@ -86,4 +88,21 @@ def test_wrong_usage_is_said(simulated, tmp_path, capsys):
     assert main(['leaks', bag, '--prefix', '/hidden']) == 2
     assert main(['leaks', bag, '--least-covered', '7']) == 2
     assert main(['leaks', str(tmp_path / 'absent')]) == 2
-    assert "begins with '/hidden'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "begins with '/hidden'; name the topics, or another prefix" in said
+    assert main(['leaks', bag, '--topics', f'{OUT}=/truth/rear']) == 2
+    assert f'Name another as {OUT}=TRUTH' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('place', ['absent/verdict', 'bag/verdict', 'other/metadata.yaml'])
+def test_a_json_file_that_can_not_be_is_refused_before_any_work(
+    simulated, tmp_path, capsys, monkeypatch, place
+):
+    bag, other = simulated(), tmp_path / 'other'
+    shutil.copytree(bag, other)
+    monkeypatch.setattr(command, 'check_bag', None)
+    before = digest(tmp_path)
+    words = ['leaks', str(bag), '--source', str(other), '--json', str(tmp_path / place)]
+    assert main(words) == 2
+    assert str(tmp_path / place) in capsys.readouterr().err
+    assert digest(tmp_path) == before

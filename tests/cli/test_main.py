@@ -49,22 +49,41 @@ def test_wrong_usage_is_2_and_says_how(argv, capsys):
     assert 'usage: anonymize' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('argv', 'said'),
+    [
+        (['bag', 'a', 'b', '--methd', 'blur'], 'did you mean --method? See "anonymize bag --help"'),
+        (['bag', 'a', 'b', '--split-sise=3'], 'did you mean --split-size?'),
+        (['params', '--yml'], 'did you mean --yaml? See "anonymize params --help"'),
+        (
+            ['model', 'eval', 'a', '--requires', 'x'],
+            'did you mean --require? See "anonymize mo',
+        ),
+        (['media', 'a', 'b', '--fast'], 'unrecognized: --fast. See "anonymize media --help"'),
+    ],
+)
+def test_a_misspelt_flag_is_told_with_the_nearest_one(argv, said, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def with_run(run, argv):
+    args = parser().parse_args(argv)
+    args.run = run
+    return args
+
+
 def verb_that(monkeypatch, outcome):
     """The command line with a `bag` that ends as told."""
-    made = parser()
 
     def run(args):
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    class Told:
-        def parse_args(self, argv):
-            args = made.parse_args(argv)
-            args.run = run
-            return args
-
-    monkeypatch.setattr(cli, 'parser', Told)
+    monkeypatch.setattr(cli, 'parsed', lambda argv: with_run(run, argv))
     return main(['bag', 'in', 'out'])
 
 
@@ -96,21 +115,13 @@ def test_an_interrupt_is_said_and_is_no_success(monkeypatch, capsys):
 
 
 def test_being_told_to_end_cleans_up_as_an_interrupt_does(monkeypatch, tmp_path):
-    made = parser()
-
     def run(args):
         with BagWriter(tmp_path / 'deep' / 'out') as writer:
             assert writer.folder.exists()
             signal.raise_signal(signal.SIGTERM)
         return 0
 
-    class Told:
-        def parse_args(self, argv):
-            args = made.parse_args(argv)
-            args.run = run
-            return args
-
-    monkeypatch.setattr(cli, 'parser', Told)
+    monkeypatch.setattr(cli, 'parsed', lambda argv: with_run(run, argv))
     before = signal.getsignal(signal.SIGTERM)
     try:
         assert main(['bag', 'in', 'out']) == 130

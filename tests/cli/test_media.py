@@ -4,10 +4,12 @@ import json
 import os
 
 import pytest
+from samples.bags import digest
 from samples.detectors import BrightDetector
 from samples.jpegs import jpeg_of
 from samples.videos import room, streams_of, write_video
 
+from anonymizer_node.cli import common
 from anonymizer_node.cli.main import main
 from anonymizer_node.offline import media as job
 
@@ -60,6 +62,27 @@ def test_a_clean_run_is_0_and_shows_what_became_of_each_file(tmp_path, folder, c
     assert told['clean']
 
 
+@pytest.mark.parametrize('place', ['in', 'in/told.json', 'out', 'absent/told.json'])
+def test_a_json_file_that_can_not_be_is_refused_before_any_work(
+    tmp_path, folder, asked, capsys, place
+):
+    before = digest(tmp_path)
+    assert run(folder, tmp_path / 'out', '--json', tmp_path / place) == 2
+    assert str(tmp_path / place) in capsys.readouterr().err
+    assert digest(tmp_path) == before
+    assert asked == []
+
+
+def test_a_json_file_that_can_not_be_written_at_the_end_is_1(tmp_path, folder, monkeypatch, capsys):
+    def full(path, figures):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(common, 'write_json', full)
+    assert run(folder, tmp_path / 'out', '--json', tmp_path / 'told.json') == 1
+    assert 'No space left on device' in capsys.readouterr().err
+    assert (tmp_path / 'out' / 'a.jpg').exists()
+
+
 def test_the_flags_reach_the_run(tmp_path, folder, asked):
     flags = ('--audio', 'copy', '--codec', 'hevc', '--quality', '0.2', '--method', 'pixelate')
     assert run(folder / 'b.mp4', tmp_path / 'out.mp4', *flags) == 0
@@ -77,7 +100,8 @@ def test_a_file_that_can_not_be_read_is_1_and_named(tmp_path, folder, capsys):
 def test_other_files_are_1_unless_nobody_needs_them(tmp_path, folder, capsys):
     (folder / 'notes.txt').write_text('hello')
     assert run(folder, tmp_path / 'first') == 1
-    assert 'notes.txt: left out: It is neither a photo nor a video.' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert 'notes.txt: left out: It is neither a photo (JPEG, PNG) nor a video.' in shown
     assert run(folder, tmp_path / 'second', '--others', 'drop') == 0
 
 

@@ -139,6 +139,7 @@ def test_a_class_of_the_settings_that_is_not_labelled_is_said(dataset, monkeypat
         ['set', '--require', 'best=1'],
         ['set', '--json', 'absent/figures.json'],
         ['set', '--sheet', 'worst.jpg'],
+        ['set', '--sheet', 'absent/worst.png'],
         ['set', '--images', 'absent'],
         ['set', '--labels', 'face'],
     ],

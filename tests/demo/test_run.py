@@ -17,8 +17,8 @@ from anonymizer_node.demo.processes import StageError
 from anonymizer_node.proof.coverage import LEAST_COVERED, LEAST_VISIBLE
 from anonymizer_node.simulation.cameras import Camera
 
-pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')
-pytest.importorskip('matplotlib', reason='needs the photographs: pip install anonymizer_node[demo]')
+pytest.importorskip('skimage', reason='pip install scikit-image matplotlib')
+pytest.importorskip('matplotlib', reason='pip install scikit-image matplotlib')
 
 CAMERAS = (
     Camera('front', 'workshop', 'bgr8', 2.0, width=160, height=120),

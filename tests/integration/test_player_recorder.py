@@ -10,7 +10,7 @@ import sys
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
-pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')
+pytest.importorskip('skimage', reason='pip install scikit-image matplotlib')
 
 import harness
 

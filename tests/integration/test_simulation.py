@@ -10,8 +10,8 @@ import json
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: source ROS 2, or pip install the wheels')
-pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')
-pytest.importorskip('matplotlib', reason='needs the photographs: pip install anonymizer_node[demo]')
+pytest.importorskip('skimage', reason='pip install scikit-image matplotlib')
+pytest.importorskip('matplotlib', reason='pip install scikit-image matplotlib')
 
 import harness  # noqa: E402
 

@@ -42,7 +42,7 @@ SHORT = {
 @pytest.fixture
 def photographs():
     for package in ('skimage', 'matplotlib'):
-        pytest.importorskip(package, reason='needs: pip install anonymizer_node[demo]')
+        pytest.importorskip(package, reason='needs: pip install scikit-image matplotlib')
 
 
 def description_of(name):

@@ -257,6 +257,8 @@ def test_a_bag_that_was_not_anonymised_is_refused(tmp_path):
             (source / REPORT_NAME).write_text(content)
         with pytest.raises(InputError, match='not known to be anonymised'):
             export_bag(source, tmp_path / 'out')
+    with pytest.raises(InputError, match="absent' does not exist; give what"):
+        export_bag(tmp_path / 'absent', tmp_path / 'out')
     assert names_in(tmp_path) == ['in']
 
 

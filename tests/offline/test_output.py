@@ -1,6 +1,8 @@
 """What lies beside the messages: attachments, metadata records, and how the new bag is packed."""
 
+import errno
 import json
+import os
 
 import pytest
 from mcap.reader import make_reader
@@ -9,8 +11,9 @@ from samples.detectors import FakeDetector
 from samples.recordings import mcap_file, split_bag, texts_of
 
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.errors import ConfigError
+from anonymizer_node.core.errors import ConfigError, InputError
 from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.offline import output
 from anonymizer_node.offline.bag import REPORT_NAME, anonymize_bag
 from anonymizer_node.offline.many import planned, tasks_of
 from anonymizer_node.offline.output import Output, scratch_beside
@@ -166,3 +169,17 @@ def test_metadata_records_that_are_small_but_many_are_left_out_and_named(tmp_pat
     assert kept == [f'part{i}' for i in range(15)]
     assert len(report.losses) == 35
     assert "'part15'" in report.losses[0]
+
+
+def test_a_folder_that_can_not_be_written_to_is_refused_with_reason_and_remedy(
+    tmp_path, monkeypatch
+):
+    def read_only(parent, name):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), f'{parent}/.{name}')
+
+    monkeypatch.setattr(output, 'Staging', read_only)
+    with pytest.raises(InputError) as raised:
+        output.staged(tmp_path / 'deep' / 'out')
+    assert str(raised.value) == (
+        f"'{tmp_path}' can not be written to: Read-only file system. Name another target."
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
+from samples.bags import digest
 
 from anonymizer_node.cli.main import main
 from anonymizer_node.formats import jpeg
@@ -47,6 +49,15 @@ def test_no_bags(arguments, tmp_path, monkeypatch, capsys):
     assert 'anonymize verify:' in capsys.readouterr().err
 
 
+def test_a_bag_without_a_record_has_no_seal_to_keep(twins, tmp_path, capsys):
+    twins.write()
+    shutil.copytree(twins.source, tmp_path / 'copy')
+    assert main(['verify', str(twins.source), str(tmp_path / 'copy')]) == 1
+    said = capsys.readouterr().out
+    assert 'record-sealed: anonymization.json: anonymization.json holds no digest of it' in said
+    assert 'keep the seal' not in said
+
+
 def test_page_and_seal(twins, tmp_path, capsys):
     twins.write()
     page = tmp_path / 'page.html'
@@ -68,7 +79,9 @@ def test_page_and_seal(twins, tmp_path, capsys):
         (['--show-people'], '--report'),
         (['--report', '{target}/page.html'], 'put it beside'),
         (['--json', '{target}/answer.json'], 'put it beside'),
-        (['--report', '{target}/nowhere/page.html'], 'can not be written'),
+        (['--json', '{source}/metadata.yaml'], 'put it beside'),
+        (['--json', '{source}/../nowhere/answer.json'], 'No such file or directory. Name a file'),
+        (['--report', '{source}/../nowhere/page.html'], 'can not be written'),
         (['--judge', 'no_such_model'], 'unknown'),
         (['--judge', 'person_nanodet_int8 colour=red'], 'colour'),
         (['--judge', 'person_nanodet_int8'], 'no second opinion'),
@@ -77,10 +90,12 @@ def test_page_and_seal(twins, tmp_path, capsys):
 )
 def test_calls_that_make_no_sense(twins, capsys, words, said):
     twins.write()
-    words = [word.format(target=twins.target) for word in words]
+    words = [word.format(source=twins.source, target=twins.target) for word in words]
+    before = digest(twins.source)
     assert main(['verify', str(twins.source), str(twins.target), *words]) == 2
     assert said in capsys.readouterr().err
     assert not list(twins.target.glob('*.html'))
+    assert digest(twins.source) == before
 
 
 def test_a_seal_that_is_none(twins, capsys):

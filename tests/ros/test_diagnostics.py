@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip('diagnostic_msgs.msg', reason='needs diagnostic_msgs')
 
 from anonymizer_node.core.config import PROVIDERS, Settings
+from anonymizer_node.ros.books import CAUSES, Failure, Tally
 from anonymizer_node.ros.diagnostics import (
     ABOUT,
     ERROR,
@@ -24,7 +25,7 @@ from anonymizer_node.ros.diagnostics import (
     judge_camera,
     judge_detector,
 )
-from anonymizer_node.ros.intake import CAUSES, HUNG_S, Failure, Tally
+from anonymizer_node.ros.intake import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW_S = 1000.0

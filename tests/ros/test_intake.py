@@ -10,16 +10,8 @@ import pytest
 
 from anonymizer_node.core import following, pipeline
 from anonymizer_node.core.datatypes import Detections, Outcome, Region
-from anonymizer_node.ros.intake import (
-    CAUSES,
-    HUNG,
-    HUNG_S,
-    INACTIVE,
-    OVERRUN,
-    RATE,
-    Intake,
-    Tally,
-)
+from anonymizer_node.ros.books import CAUSES, HUNG, INACTIVE, OVERRUN, RATE, Tally
+from anonymizer_node.ros.intake import HUNG_S, Intake
 
 
 class Clock:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from anonymizer_node.ros.session import Told, read_line
+from anonymizer_node.ros.session import Told, read_line, refused_words
 
 
 @pytest.fixture
@@ -100,3 +100,40 @@ def test_a_signal_in_the_midst_of_another_ones_handler_ends_the_node_all_the_sam
         [sys.executable, '-c', ANOTHER_IN_THE_MIDST], capture_output=True, text=True, timeout=40
     )
     assert (done.returncode, done.stderr) == (40, '')
+
+
+@pytest.mark.parametrize(
+    ('words', 'strangers'),
+    [
+        ([], ''),
+        (['--ros-args', '-p', 'method:=blur', '-r', '__ns:=/robot', '--log-level', 'warn'], ''),
+        (['--help'], "'--help'"),
+        (['-p', 'method:=blur'], "'-p'"),
+        (['--params-file', 'x.yaml', '--ros-args', '-p', 'a:=1'], "'--params-file' 'x.yaml'"),
+    ],
+)
+def test_words_that_ros_does_not_take_are_refused(words, strangers, capfd):
+    assert refused_words('anonymizer_node', words) == bool(strangers)
+    said = capfd.readouterr().err
+    assert (f'{strangers}: anonymizer_node takes ROS arguments alone' in said) == bool(strangers)
+
+
+def test_a_parameter_file_that_is_not_there_is_refused_without_a_traceback(capfd):
+    assert refused_words('leak_checker', ['--ros-args', '--params-file', 'absent.yaml'])
+    said = capfd.readouterr().err
+    assert 'absent.yaml' in said
+    assert 'Traceback' not in said
+
+
+@pytest.mark.parametrize('module', ['main', 'camera_simulator', 'leak_checker'])
+def test_the_executables_refuse_them_before_they_do_anything(module, tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', f'anonymizer_node.ros.{module}', '--parms-file', 'my.yaml'],
+        env={**os.environ, 'ROS_LOG_DIR': str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "'--parms-file' 'my.yaml'" in done.stderr
+    assert done.stderr.count('\n') == 1

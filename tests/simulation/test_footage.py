@@ -15,7 +15,7 @@ from anonymizer_node.simulation.cameras import Camera
 from anonymizer_node.simulation.footage import IMU_TOPIC, Footage, Recording, stamped
 from anonymizer_node.simulation.scenes import Scene
 
-pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')
+pytest.importorskip('skimage', reason='pip install scikit-image matplotlib')
 
 CAMERAS = (
     Camera('front', 'workshop', 'bgr8', 5.0, width=160, height=120),

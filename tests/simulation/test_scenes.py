@@ -13,8 +13,8 @@ from anonymizer_node.simulation.photographs import PORTRAITS, Cutout, cut_out
 from anonymizer_node.simulation.scenes import Scene, at
 from anonymizer_node.simulation.stages import STAGES, Prop, Stage
 
-pytest.importorskip('skimage', reason='needs the photographs: pip install anonymizer_node[demo]')
-pytest.importorskip('matplotlib', reason='needs the photographs: pip install anonymizer_node[demo]')
+pytest.importorskip('skimage', reason='pip install scikit-image matplotlib')
+pytest.importorskip('matplotlib', reason='pip install scikit-image matplotlib')
 
 NAMES = tuple(STAGES)
 WIDTH, HEIGHT, RATE_HZ, SECONDS = 320, 240, 5.0, 8.0
@@ -263,7 +263,7 @@ def test_a_frame_outside_the_scene_is_refused():
     ('package', 'path'), [('no_such_package', 'a.png'), ('numpy', 'no_such_photograph.png')]
 )
 def test_a_missing_photograph_names_the_remedy(package, path):
-    with pytest.raises(InputError, match=r"pip install 'anonymizer_node\[demo\]'"):
+    with pytest.raises(InputError, match='pip install scikit-image matplotlib'):
         photographs.photograph(package, path)
 
 

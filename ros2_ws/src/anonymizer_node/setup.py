@@ -107,10 +107,10 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            f'anonymizer_node = {NAME}.ros.main:main',
-            f'anonymize = {NAME}.cli.main:main',
-            f'camera_simulator = {NAME}.ros.camera_simulator:main',
-            f'leak_checker = {NAME}.ros.leak_checker:main',
+            f'anonymizer_node = {NAME}.starting:anonymizer_node',
+            f'anonymize = {NAME}.starting:anonymize',
+            f'camera_simulator = {NAME}.starting:camera_simulator',
+            f'leak_checker = {NAME}.starting:leak_checker',
         ],
         'pytest11': [f'{NAME} = {NAME}.ros.pytest_plugin'],
     },

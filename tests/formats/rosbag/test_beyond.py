@@ -136,7 +136,7 @@ def test_behind_a_message_that_was_compressed(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / 'bag', ENTRIES, packing=Packing('mcap', 'message'))
     assert found(bag) == ''
     with BagWriter(tmp_path / 'other', packing=Packing('mcap', 'message')) as writer:
-        writer._compress = lambda data: zstandard.compress(data) + RAW
+        writer._series._compress = lambda data: zstandard.compress(data) + RAW
         writer.write(writer.add_topic('/log', STRING), 1, cdr('x'))
     assert found(tmp_path / 'other') == 'bytes behind a compressed message'
 

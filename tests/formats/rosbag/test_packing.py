@@ -296,10 +296,10 @@ def test_a_compressed_file_that_is_damaged_is_refused(tmp_path):
 def test_a_message_that_can_not_be_decompressed_is_refused(tmp_path):
     packing = Packing('mcap', 'message')
     with BagWriter(tmp_path / 'bag', packing=packing) as writer:
-        writer._compress = zstandard.ZstdCompressor().compress
+        writer._series._compress = zstandard.ZstdCompressor().compress
         topic = writer.add_topic('/log', STRING)
         writer.write(topic, 1, cdr('a'))
-        writer._compress = lambda data: b'garbage'
+        writer._series._compress = lambda data: b'garbage'
         writer.write(topic, 2, cdr('b'))
     with pytest.raises(InputError), BagReader(tmp_path / 'bag') as reader:
         list(reader.messages())
@@ -348,13 +348,13 @@ def test_a_definition_in_idl_stays_one(tmp_path, text):
 
 def test_a_compressed_message_may_leave_its_length_unsaid(tmp_path):
     with BagWriter(tmp_path / 'bag', packing=Packing('mcap', 'message')) as writer:
-        writer._compress = zstandard.ZstdCompressor(write_content_size=False).compress
+        writer._series._compress = zstandard.ZstdCompressor(write_content_size=False).compress
         topic = writer.add_topic('/log', STRING)
         writer.write(topic, 1, cdr('a' * 5000))
     assert texts_of(tmp_path / 'bag') == ['a' * 5000]
     with BagWriter(tmp_path / 'cut', packing=Packing('mcap', 'message')) as writer:
         whole = zstandard.ZstdCompressor(write_content_size=False).compress(cdr('a' * 5000))
-        writer._compress = lambda data: whole[:-3]
+        writer._series._compress = lambda data: whole[:-3]
         writer.write(writer.add_topic('/log', STRING), 1, cdr(''))
     with pytest.raises(InputError, match='cut off'):
         texts_of(tmp_path / 'cut')
@@ -378,7 +378,7 @@ def test_files_that_overlap_in_time_keep_their_order_when_split_anew(tmp_path, s
         topic = writer.add_topic('/log', STRING)
         for part, times in enumerate([(10, 20, 30), (15, 25, 40), (50, 60)]):
             for index, time_ns in enumerate(times):
-                writer._packing = replace(packing, split_bytes=2**40 if index else 1)
+                writer._series._packing = replace(packing, split_bytes=2**40 if index else 1)
                 writer.write(topic, time_ns, cdr(f'{part} {time_ns}'))
     source = tmp_path / 'in'
     assert len(described(source)['files']) == 3

@@ -61,7 +61,7 @@ def split_bag(path: Path, parts, storage='mcap', compression='none') -> Path:
         for texts in parts:
             for index, text in enumerate(texts):
                 # Only between parts is a file taken to be full.
-                writer._packing = Packing(
+                writer._series._packing = Packing(
                     storage, compression, split_bytes=2**40 if index else 1, numbered=True
                 )
                 writer.write(topic, time_ns, cdr(text))

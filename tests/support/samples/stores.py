@@ -13,9 +13,7 @@ import pytest
 @contextmanager
 def memory_store() -> Iterator[Any]:
     """fsspec's store in memory, with nothing in it."""
-    fsspec = pytest.importorskip(
-        'fsspec', reason='needs fsspec: pip install anonymizer_node[cluster]'
-    )
+    fsspec = pytest.importorskip('fsspec', reason='needs fsspec: pip install distributed fsspec')
     made = fsspec.filesystem('memory')
     made.store.clear()
     made.pseudo_dirs[:] = ['']

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from anonymizer_node.cli.bag_tables import show_bags, show_plan, show_report
-from anonymizer_node.cli.common import check_json, counted, positive, write_json
+from anonymizer_node.cli.common import check_writable, counted, positive, wrote_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.core.config import Settings
 from anonymizer_node.formats.bags import COMPRESSIONS, STORAGES
@@ -103,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
     """Run it."""
     settings = settings_from(args)
     output = Output(args.storage, args.compression, args.split_size * 1_000_000, args.attachments)
-    check_json(args.json)
+    check_writable(args.json)
     sources = [location(source) for source in args.sources]
     tasks = tasks_of(sources, location(args.target))
     if args.json is not None:
@@ -138,13 +138,8 @@ def main(args: argparse.Namespace) -> int:
         failed = sum('error' in entry for entry in entries)
         unclean = sum(not entry['clean'] for entry in entries) - failed
         console.print(f'{len(entries)} bags: {unclean} not clean, {failed} failed.', markup=False)
-    if args.json is not None:
-        try:
-            write_json(args.json, {'bags': entries})
-        except OSError as error:
-            # The bags are written.
-            print(f'anonymize bag: {str(args.json)!r}: {error}', file=sys.stderr)
-            status = max(status, 1)
+    if not wrote_json('bag', args.json, {'bags': entries}):
+        status = max(status, 1)  # The bags are written.
     return status
 
 

@@ -55,16 +55,15 @@ def show_report(console: Console, report: BagReport) -> None:
 
 
 def summary(report: BagReport) -> Table:
-    """What became of each topic."""
+    """What became of each topic, the type of which the plan has: a terminal is 80 wide."""
     table = Table(box=None, pad_edge=False)
     table.add_column('topic', overflow='fold')
-    table.add_column('type', overflow='fold')
-    for heading in ('in', 'copied', 'anonymized', 'untouched', 'blacked out', 'dropped', 'regions'):
-        table.add_column(heading, justify='right')
+    for heading in ('in', 'copied', 'anonymized', 'untouched', 'black', 'dropped', 'regions'):
+        table.add_column(heading, justify='right', no_wrap=True)
     for name, topic in report.topics.items():
         counts = [topic.statuses[status] for status in ENDINGS]
         cells = [str(value) if value else '-' for value in (*counts, topic.regions)]
-        table.add_row(name, topic.msgtype, str(topic.count), *cells)
+        table.add_row(name, str(topic.count), *cells)
     return table
 
 
@@ -73,8 +72,8 @@ def show_bags(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column('bag', overflow='fold')
     table.add_column('')
-    for heading in ('in', 'anonymized', 'blacked out', 'dropped', 'regions'):
-        table.add_column(heading, justify='right')
+    for heading in ('in', 'anonymized', 'black', 'dropped', 'regions'):
+        table.add_column(heading, justify='right', no_wrap=True)
     names = ('count', 'anonymized', 'blacked_out', 'dropped', 'regions')
     for entry in entries:
         topics = entry.get('topics', {}).values()

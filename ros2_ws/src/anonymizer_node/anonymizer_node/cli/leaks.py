@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from anonymizer_node.cli.common import write_json
+from anonymizer_node.cli.common import check_writable, write_json
 from anonymizer_node.core.config import Settings
 from anonymizer_node.proof.leak_books import Bounds
 from anonymizer_node.proof.leaks_in_bag import check_bag
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run it; 0 if nobody got through, 1 if somebody did or too little is there to say so."""
+    check_writable(args.json, args.target, *([args.source] if args.source else []))
     bounds = Bounds(**{name: getattr(args, name) for name in BOUNDS})
     check = check_bag(
         args.target, args.source, args.topics, args.prefix.rstrip('/'), bounds, args.classes

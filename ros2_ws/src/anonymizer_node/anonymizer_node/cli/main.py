@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from anonymizer_node import __version__
 from anonymizer_node.cli.common import add_verbs
@@ -40,9 +42,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments; ends with 2 and the nearest flags where the verb doesn't know one."""
+    args, unknown = parser().parse_known_args(argv)
+    if unknown:
+        verb: argparse.ArgumentParser = args.parser
+        known = re.findall('--[a-z][a-z-]*', verb.format_usage())
+        near = [get_close_matches(word.partition('=')[0], known, 1) for word in unknown]
+        meant = ', '.join(flag for flags in near for flag in flags)
+        hint = f'; did you mean {meant}?' if meant else '.'
+        verb.error(f'unrecognized: {" ".join(unknown)}{hint} See "{verb.prog} --help".')
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; its exit status."""
-    args = parser().parse_args(argv)
+    args = parsed(argv)
     if threading.current_thread() is threading.main_thread():
         # Told to end, clean up as after Ctrl-C: a half-written folder may hold raw messages.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

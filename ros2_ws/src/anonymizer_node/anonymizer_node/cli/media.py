@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, progress_bar, write_json
+from anonymizer_node.cli.common import check_writable, progress_bar, wrote_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.formats.video_encoders import ENCODERS
 from anonymizer_node.offline.media import MediaOutput, anonymize_media
@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     """Run it."""
     settings = settings_from(args)
     video = VideoOutput(args.codec, args.quality, args.audio == 'copy')
-    check_json(args.json)
+    check_writable(args.json, args.source, args.target)
     console = Console()
     with progress_bar(console) as bar:
         task = bar.add_task('', total=None)
@@ -96,9 +96,8 @@ def main(args: argparse.Namespace) -> int:
         for line in remarks(file):
             console.print(f'{printable(name)}: {line}', markup=False, soft_wrap=True)
     console.print(f'Written to {args.target}', markup=False, soft_wrap=True)
-    if args.json is not None:
-        write_json(args.json, report.as_dict())
-    return 0 if report.clean else 1
+    written = wrote_json('media', args.json, report.as_dict())
+    return 0 if report.clean and written else 1
 
 
 def summary(report: MediaReport) -> Table:

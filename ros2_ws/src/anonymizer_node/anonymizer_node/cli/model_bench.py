@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, counted, positive, write_json
+from anonymizer_node.cli.common import check_writable, counted, positive, write_json
 from anonymizer_node.core.config import PROVIDERS, THOROUGHNESS, Settings
 from anonymizer_node.core.datatypes import Frame
 from anonymizer_node.core.errors import InputError
@@ -93,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
     settings = Settings(
         score_threshold=args.score_threshold, family=args.family, engine_cache=args.engine_cache
     )
-    check_json(args.json)
+    check_writable(args.json)
     frame = frame_of(args.frame)
     console = Console(highlight=False)
     loaded = load_cases(

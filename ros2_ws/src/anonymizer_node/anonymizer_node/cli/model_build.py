@@ -91,8 +91,7 @@ def main(args: argparse.Namespace) -> int:
         made = _quantised(args, say) if args.own else _embedded(args, say)
     except ModuleNotFoundError as error:
         raise ModelError(
-            f'Building models needs {error.name!r}, which is not installed; '
-            "pip install 'anonymizer_node[modelling]'."
+            f'Building models needs {error.name!r}, which is not installed: pip install onnx sympy.'
         ) from error
     for built in made:
         say(f'{built.path}  sha256 {built.sha256}')

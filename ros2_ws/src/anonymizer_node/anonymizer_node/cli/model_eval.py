@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, counted, positive, write_json
+from anonymizer_node.cli.common import check_writable, counted, positive, write_json
 from anonymizer_node.cli.settings import add_setting_flags, settings_from
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.modelling import misses
@@ -81,7 +81,9 @@ def main(args: argparse.Namespace) -> int:
     """Run it."""
     settings = settings_from(args)
     sheet_path = misses.marked(args.sheet) if args.sheet else None
-    check_json(args.json)
+    files = [args.dataset] if args.dataset.is_file() else []  # What is measured may lie with it.
+    for path in (args.json, sheet_path):
+        check_writable(path, *files)
     labels = tuple(args.labels or settings.classes)
     dataset = read_dataset(args.dataset, labels, args.images, partly=not args.labels)
     groups = [*GROUPS, *(f'class {label}' for label in dataset.labels)]

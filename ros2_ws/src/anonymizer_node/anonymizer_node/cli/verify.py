@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from anonymizer_node.cli.common import check_json, write_json
+from anonymizer_node.cli.common import check_writable, write_json
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.errors import ConfigError, InputError
+from anonymizer_node.core.errors import ConfigError
 from anonymizer_node.detectors.loading import load_detectors
 from anonymizer_node.offline.remote import Location, fetched, location
 from anonymizer_node.offline.report import described
@@ -85,7 +86,7 @@ def _seal(text: str) -> str:
 def main(args: argparse.Namespace) -> int:
     """Run it; 0 if every law could be shown to hold, 1 if not."""
     places = location(args.source), location(args.target)
-    _check(args, places[1])
+    _check(args, places)
     judge = load_judge(args.judge) if args.judge else None
     with fetched(*places) as (source, target):
         return _verify(args, source, target, judge)
@@ -128,25 +129,19 @@ def _verify(args: argparse.Namespace, source: Path, target: Path, judge: Judge |
     return 0 if verdict.passed else 1
 
 
-def _check(args: argparse.Namespace, target: Location) -> None:
+def _check(args: argparse.Namespace, places: Sequence[Location]) -> None:
     """Refuse what could not be done at the end of a long run.
 
     Raises:
         ConfigError: If two flags don't go together.
-        InputError: If a file could not be written, or lay in OUT.
+        InputError: If a file could not be written, or lay in a bag.
     """
     if args.prefix and (args.judge or args.seal):
         raise ConfigError('--judge and --seal are for outputs of "anonymize bag", not --prefix.')
     if args.show_people and args.report is None:
         raise ConfigError('--show-people is about the page; name one with --report.')
     for path in (args.json, args.report):
-        check_json(path)
-        if path is None or not isinstance(target, Path) or not target.is_dir():
-            continue
-        if target.resolve() in path.resolve().parents:
-            raise InputError(
-                f'{str(path)!r} lies in OUT, where nothing but the bag belongs; put it beside.'
-            )
+        check_writable(path, *places)
 
 
 def load_judge(entry: str) -> Judge:

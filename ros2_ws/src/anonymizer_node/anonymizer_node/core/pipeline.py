@@ -37,12 +37,8 @@ from anonymizer_node.core.errors import (
 from anonymizer_node.core.following import CAUSE, Twin
 from anonymizer_node.core.geometry import to_regions
 from anonymizer_node.core.roles import Codec, Detector
-from anonymizer_node.core.tracking import Tracker
+from anonymizer_node.core.sources import Source
 from anonymizer_node.core.turning import as_stored, merged, upright
-
-MOST_BETWEEN_S = 0.2
-"""Longest time between two detections under `detect_every`, seconds. Somebody who comes into view
-in between is seen with the next one: a step into the picture, and no more, goes unseen."""
 
 
 class Pipeline:
@@ -68,7 +64,7 @@ class Pipeline:
         """
         self.detectors = tuple(detectors)
         self._live = live
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Source] = {}
         self.settings = settings
 
     @property
@@ -228,7 +224,7 @@ class Pipeline:
         hold_seconds = asked.settings.hold_seconds
         state = self._sources.get(frame.source)
         if state is None:
-            state = self._sources[frame.source] = _Source()
+            state = self._sources[frame.source] = Source()
         state.tracker.fit(frame.width, frame.height)
         if self._live and not state.due(frame, asked, is_from_one):
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
@@ -252,43 +248,6 @@ class Pipeline:
         return [
             merged(as_stored(one, frame), other) for one, other in zip(shown, found, strict=True)
         ]
-
-
-class _Source:
-    """What is kept of one source from frame to frame."""
-
-    def __init__(self) -> None:
-        self.tracker = Tracker()
-        self._last: tuple[Any, ...] | None = None
-        self._passed_over = 0
-        self._detected_ns = 0
-
-    def due(self, frame: Frame, asked: Asked, is_from_one: bool) -> bool:
-        """Whether to detect on this frame: on every n-th, and wherever carrying isn't safe."""
-        since_s = (frame.stamp_ns - self._detected_ns) / 1e9
-        longest_s = min(asked.settings.hold_seconds, MOST_BETWEEN_S)
-        if (
-            self._passed_over + 1 < asked.settings.detect_every
-            and is_from_one
-            and self._last == _alike(frame, asked)
-            and 0 < since_s <= longest_s
-        ):
-            self._passed_over += 1
-            return False
-        self._last = None  # Should the detector fail now, the next frame is due too.
-        return True
-
-    def detected(self, frame: Frame, asked: Asked) -> None:
-        """The detectors have judged a frame."""
-        self._last = _alike(frame, asked)
-        self._passed_over = 0
-        self._detected_ns = frame.stamp_ns
-
-
-def _alike(frame: Frame, asked: Asked) -> tuple[Any, ...]:
-    """What is the same of two frames if what was detected in one says something of the other."""
-    camera = frame.frame_id, frame.encoding, frame.width, frame.height, frame.orientation
-    return (*camera, asked)
 
 
 def _obscured(

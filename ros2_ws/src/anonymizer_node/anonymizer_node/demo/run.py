@@ -205,7 +205,9 @@ def _make_room(out: Path) -> None:
         (out / LOGS).mkdir(parents=True)
         (out / SUMMARY).write_text('{}\n', encoding='utf-8')
     except OSError as error:
-        raise InputError(f'{str(out)!r} can not be written to: {error.strerror}.') from error
+        raise InputError(
+            f'{str(out)!r} can not be written to: {error.strerror}. Name another folder.'
+        ) from error
 
 
 def _draw(result: DemoResult) -> None:

@@ -1,29 +1,29 @@
-"""Runs ONNX detectors. The only module outside `modelling` that imports onnxruntime."""
+"""Runs ONNX detectors: what a graph is given, and what its answer says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Detections, Frame
 from anonymizer_node.core.errors import DetectorError, ModelError
 from anonymizer_node.core.geometry import STRIDE, Letterbox, nms
 from anonymizer_node.detectors import providers as running
+from anonymizer_node.detectors import sessions
 from anonymizer_node.detectors.families import FAMILIES
 from anonymizer_node.detectors.family import STRETCH, Decoded, GraphInfo, Misfit, Probe, Size
 from anonymizer_node.detectors.guessing import identify, named_family
 from anonymizer_node.detectors.inputs import GraphInput, Preprocessor, place, read_input
 from anonymizer_node.detectors.names import declared
 from anonymizer_node.detectors.registry import ModelFile
+from anonymizer_node.detectors.sessions import Notice
 from anonymizer_node.detectors.shapes import with_shape
 
 PROVIDER_NAMES = running.PROVIDER_NAMES
-Notice = Callable[[str], None]
 
 
 class Prepared(NamedTuple):
@@ -85,7 +85,7 @@ class OnnxDetector:
         """
         self.model = model
         path = str(model.path)
-        keys = running.chosen(providers, onnxruntime.get_available_providers())
+        keys = running.chosen(providers, sessions.available())
         content, graph, takes = _inspected(model)
         self.graph = content
         self._takes = takes
@@ -93,7 +93,7 @@ class OnnxDetector:
         self.input_size = max(takes.size) if takes.size else input_size
         plan = None
         if 'tensorrt' in keys:
-            otherwise = f'-of-onnxruntime-{onnxruntime.__version__}'
+            otherwise = f'-of-onnxruntime-{sessions.VERSION}'
             version = running.tensorrt_version(otherwise)
             plan = running.tensorrt_plan(
                 content,
@@ -103,7 +103,7 @@ class OnnxDetector:
                 (input_size, max(input_size, largest_size)),
                 engine_cache,
             )
-        self._session, self.provider = _opened(
+        self._session, self.provider = sessions.opened(
             path, content, keys, threads, plan, notice or (lambda text: None)
         )
         self.passed_over = tuple(keys[: keys.index(self.provider)])
@@ -259,82 +259,20 @@ def _inspected(model: ModelFile) -> tuple[bytes, GraphInfo, GraphInput]:
     """A model's bytes, with a batch that isn't 1 freed, and what its graph and input are."""
     path = str(model.path)
     content = model.content
-    graph = _declared(path, content)
+    graph = sessions.declared(path, content)
     try:
         takes = read_input(graph)
         if takes.batch not in (None, 1):
             shape = (1, None, None, 3) if takes.channels_last else (1, 3, None, None)
             content = with_shape(content, takes.name, shape)
             try:
-                graph = _declared(path, content)
+                graph = sessions.declared(path, content)
                 takes = replace(read_input(graph), batch=takes.batch)
             except ModelError as error:
                 raise _batch_error(path, takes.batch) from error
     except Misfit as misfit:
         raise ModelError(f'{path!r} is no detector of a known family, since {misfit}.') from misfit
     return content, graph, takes
-
-
-def _declared(path: str, content: bytes) -> GraphInfo:
-    """What a file declares; nothing is optimised for it, so that it is quick."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=[PROVIDER_NAMES['cpu']])
-    except Exception as error:  # onnxruntime raises its own types, straight from Exception.
-        raise _unloadable(path, error) from error
-
-    def described(items: Sequence[Any]) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
-        return tuple((item.name, item.type, tuple(item.shape)) for item in items)
-
-    return GraphInfo(
-        described(session.get_inputs()),
-        described(session.get_outputs()),
-        dict(session.get_modelmeta().custom_metadata_map),
-    )
-
-
-def _opened(
-    path: str,
-    content: bytes,
-    keys: Sequence[str],
-    threads: int,
-    plan: running.TensorRtPlan | None,
-    notice: Notice,
-) -> tuple[onnxruntime.InferenceSession, str]:
-    """A session on the first provider that starts, and which that is."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Threads spin between two operators, where sleeping costs more than it saves, and not between
-    # two frames, where they would take the cores from DDS and the codecs.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '1')
-    options.add_session_config_entry('session.force_spinning_stop', '1')
-    for first, key in enumerate(keys):
-        asked = keys[first:]
-        if key == 'tensorrt' and plan is not None:
-            running.make_folder(plan.folder)
-            if not plan.is_built:
-                notice(running.building(path, plan))
-        try:
-            # Its own fallback prints, goes on with providers that nobody asked for, and would
-            # do so again in the midst of a run.
-            session = onnxruntime.InferenceSession(
-                content, options, providers=running.with_options(asked, plan), enable_fallback=0
-            )
-        except Exception as error:  # onnxruntime raises its own types, straight from Exception.
-            if asked[1:]:
-                notice(f'The provider {key} did not start: {error} Going on with {asked[1]}.')
-                continue
-            raise _unloadable(path, error) from error
-        provider = running.in_force(session.get_providers(), asked)
-        if provider != key:
-            notice(f'The provider {key} did not start; {path!r} runs on {provider}.')
-        return session, provider
-    raise AssertionError('keys is never empty')
 
 
 def _stride(metadata: Mapping[str, str]) -> int:
@@ -346,13 +284,6 @@ def _stride(metadata: Mapping[str, str]) -> int:
 def _single(array: NDArray[Any]) -> NDArray[Any]:
     """Floats of any precision as float32; integers stay."""
     return array.astype(np.float32, copy=False) if array.dtype.kind == 'f' else array
-
-
-def _unloadable(path: str, error: Exception) -> ModelError:
-    return ModelError(
-        f'{path!r} can not be loaded as an ONNX model: {error} '
-        'Name one that "anonymize model list" shows, or the path of a whole ONNX file.'
-    )
 
 
 def _batch_error(path: str, batch: int | None) -> ModelError:

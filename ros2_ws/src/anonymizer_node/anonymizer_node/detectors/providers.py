@@ -1,7 +1,7 @@
 """What runs a detector: onnxruntime's execution providers, their options, and that they do run it.
 
 onnxruntime passes over a provider that is absent or fails, without a word. Here the order is the
-one asked for, and what is in force is compared with it. This module computes; `onnx.py` calls
+one asked for, and what is in force is compared with it. This module computes; `sessions.py` calls
 onnxruntime.
 """
 

@@ -36,13 +36,10 @@ def marked(path: Path) -> Path:
     """The path with `MARK` in its name.
 
     Raises:
-        InputError: If it doesn't end in .png or its folder isn't there.
+        InputError: If it doesn't end in .png.
     """
-    if path.suffix.lower() != '.png' or not path.parent.is_dir():
-        raise InputError(
-            f'The sheet can not be written to {str(path)!r}; give a name that ends in .png, in a '
-            'folder that exists.'
-        )
+    if path.suffix.lower() != '.png':
+        raise InputError(f'The sheet {str(path)!r} is a PNG; give a name that ends in .png.')
     if MARK in path.stem:
         return path
     return path.with_name(f'{path.stem}_{MARK}{path.suffix}')

@@ -42,7 +42,7 @@ def on_cluster(orders: Sequence[Order], address: str) -> Iterator[Ended]:
     except ImportError as error:
         raise InputError(
             f'The cluster at {address!r} is reached through dask.distributed, which is not '
-            "installed: pip install 'anonymizer_node[cluster]'."
+            'installed: pip install distributed.'
         ) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

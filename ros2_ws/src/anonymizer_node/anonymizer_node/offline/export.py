@@ -25,13 +25,13 @@ from anonymizer_node.core.errors import (
 from anonymizer_node.formats.bags import BagMessage, BagReader, Topic
 from anonymizer_node.formats.image_codecs import CODECS
 from anonymizer_node.formats.photos import as_stored, kind_of
-from anonymizer_node.formats.rosbag.staging import Staging, sweep
+from anonymizer_node.formats.rosbag.staging import sweep
 from anonymizer_node.offline.bag import check_apart
 from anonymizer_node.offline.calibration_files import CAMERA_INFO, Calibration, info_beside
 from anonymizer_node.offline.export_report import Choice, Export, TopicExport
 from anonymizer_node.offline.joined import Kind
 from anonymizer_node.offline.label_files import IMAGES, LABEL_FILES, LabelFile, Picture
-from anonymizer_node.offline.output import appear, check_free, scratch_beside
+from anonymizer_node.offline.output import appear, check_free, scratch_beside, staged
 from anonymizer_node.offline.report import REPORT_NAME
 from anonymizer_node.offline.statements import Statement, Statements
 
@@ -81,7 +81,7 @@ def export_bag(
     with BagReader(source, beside) as reader:
         export = Export(source.name, not vouched, label.strip() or _category(record), choice)
         wanted = _wanted(reader, record, choice, vouched, export)
-        staging = Staging(beside, target.name)
+        staging = staged(target)
         try:
             made = staging.folder / 'made'
             _Job(source, made, reader, wanted, export, vouched).run(progress)
@@ -100,6 +100,8 @@ def _record_of(source: Path) -> dict[str, Any]:
         InputError: If it said nothing.
     """
     path = source / REPORT_NAME
+    if not source.exists():
+        raise InputError(f'{str(source)!r} does not exist; give what "anonymize bag" wrote.')
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
         if record['tool'] != 'anonymizer_node' or not isinstance(record['topics'], dict):
@@ -107,7 +109,8 @@ def _record_of(source: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{str(source)!r} is not known to be anonymised: it has no {REPORT_NAME} of "anonymize '
-            'bag". Export what that writes; or vouch that nobody in the bag can be recognised.'
+            'bag". Export what that writes, or vouch with --not-anonymized that nobody in the bag '
+            'can be recognised.'
         ) from error
     return dict(record)
 

@@ -30,7 +30,10 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.every < 1 or not 0 <= self.interval_s < float('inf'):
-            raise ConfigError('every is from 1 on, and an interval from 0 s on.')
+            raise ConfigError(
+                f'every {self.every} or interval {self.interval_s:g} s is out of bounds; give '
+                'every from 1 on, or an interval above 0 s.'
+            )
         if self.every > 1 and self.interval_s:
             raise ConfigError('Give every or an interval, not both.')
 

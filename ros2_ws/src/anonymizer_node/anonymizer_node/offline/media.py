@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.errors import AnonymizerError, InputError
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
-from anonymizer_node.formats.image_codecs import COMPRESSIONS
-from anonymizer_node.formats.photos import kind_of
 from anonymizer_node.formats.rosbag.staging import (
     NO_ROOM,
-    Staging,
     in_words,
     require_space,
     sweep,
 )
-from anonymizer_node.formats.video_encoders import CONTAINERS
 from anonymizer_node.formats.video_frames import require_av
 from anonymizer_node.offline.bag import check_apart
+from anonymizer_node.offline.media_files import Found, check_single, files_in
 from anonymizer_node.offline.media_report import OTHER, PHOTO, VIDEO, FileReport, MediaReport
-from anonymizer_node.offline.output import appear, check_free, scratch_beside
+from anonymizer_node.offline.output import appear, check_free, scratch_beside, staged
 from anonymizer_node.offline.photos import anonymize_photo
 from anonymizer_node.offline.report import REGIONS_NAME, REPORT_NAME, described
 from anonymizer_node.offline.stages import in_order
@@ -36,14 +32,6 @@ from anonymizer_node.offline.videos import VideoOutput, anonymize_video
 
 Progress = Callable[[str, int, int], None]
 """(what is in work, how much of it is done, how much there is; 0 if unknown)."""
-
-OTHER_VIDEOS = frozenset(
-    {'.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.mts', '.m2ts', '.vob', '.ogv', '.h264', '.h265'}
-)
-"""Endings of videos that aren't written."""
-
-_PHOTO_ENDINGS = {'jpeg': ('.jpg', '.jpeg', '.jpe'), 'png': ('.png',)}
-_LOOK_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -60,22 +48,6 @@ class MediaOutput:
     video: VideoOutput = field(default_factory=VideoOutput)
     metadata: bool = False
     others: str = ''
-
-
-class Found(NamedTuple):
-    """A file that there is.
-
-    Attributes:
-        path: Of it.
-        name: Path in the source, with slashes.
-        kind: `PHOTO`, `VIDEO` or `OTHER`.
-        refused: Why nothing can be made of it, or ''.
-    """
-
-    path: Path
-    name: str
-    kind: str
-    refused: str = ''
 
 
 def anonymize_media(
@@ -120,7 +92,7 @@ def anonymize_media(
         if all(file.kind == OTHER for file in found):
             raise InputError(f'{str(source)!r} holds neither photos nor videos.')
     else:
-        _check_single(found[0], target)
+        check_single(found[0], target)
     if any(file.kind == VIDEO and not file.refused for file in found):
         require_av()
     check_free(target)
@@ -132,7 +104,7 @@ def anonymize_media(
     pipelines = [Pipeline(settings, team) for team in teams]
     models = [described(detector) for detector in pipelines[0].detectors]
     report = MediaReport(source.name, models, settings.as_dict())
-    staging = Staging(beside, target.name)
+    staging = staged(target)
     try:
         single = '' if source.is_dir() else target.name
         job = _Job(staging.folder, pipelines, output, progress, single)
@@ -150,67 +122,6 @@ def anonymize_media(
     finally:
         staging.close()
     return report
-
-
-def files_in(source: Path) -> Iterator[Found]:
-    """The files that a source means, in the order of their names.
-
-    Raises:
-        InputError: If there is no such file.
-    """
-    if not source.is_dir():
-        if not source.is_file():
-            raise InputError(f'{str(source)!r} does not exist.')
-        yield _looked_at(source, source.name)
-        return
-    for path in sorted(source.rglob('*')):
-        name = path.relative_to(source).as_posix()
-        if path.is_symlink() and path.is_dir():
-            yield Found(path, name, OTHER, 'It is a link to a folder.')
-        elif path.is_file():
-            yield _looked_at(path, name)
-        elif not path.is_dir():
-            yield Found(path, name, OTHER, 'It is no file.')
-
-
-def _looked_at(path: Path, name: str) -> Found:
-    ending = path.suffix.lower()
-    try:
-        with path.open('rb') as file:
-            kind = kind_of(file.read(_LOOK_BYTES))
-    except OSError as error:
-        return Found(path, name, OTHER, f'It can not be read: {error.strerror or error}.')
-    if kind in COMPRESSIONS:
-        return Found(path, name, PHOTO)
-    if kind:
-        return Found(path, name, PHOTO, f'It is {kind}; supported are JPEG and PNG. Convert it.')
-    if ending in CONTAINERS:
-        return Found(path, name, VIDEO)
-    if ending in OTHER_VIDEOS:
-        able = ', '.join(CONTAINERS)
-        return Found(path, name, VIDEO, f'Videos are written as {able}. Convert it.')
-    if any(ending in endings for endings in _PHOTO_ENDINGS.values()):
-        return Found(path, name, PHOTO, f'It is called {ending}, and is neither JPEG nor PNG.')
-    return Found(path, name, OTHER, 'It is neither a photo nor a video.')
-
-
-def _check_single(found: Found, target: Path) -> None:
-    """Refuse what one file can't become.
-
-    Raises:
-        InputError: Of such a file or target.
-    """
-    if found.refused:
-        raise InputError(f'{str(found.path)!r} can not be anonymised: {found.refused}')
-    endings: Sequence[str] = tuple(CONTAINERS)
-    if found.kind == PHOTO:
-        with found.path.open('rb') as file:
-            endings = _PHOTO_ENDINGS[kind_of(file.read(_LOOK_BYTES))]
-    if target.suffix.lower() not in endings:
-        raise InputError(
-            f'{found.path.name!r} can not become {target.name!r}; the name must end in '
-            f'{" or ".join(endings)}.'
-        )
 
 
 class _Job:

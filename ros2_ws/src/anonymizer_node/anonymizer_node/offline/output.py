@@ -15,7 +15,7 @@ from anonymizer_node.formats.bags import (
     innocent,
     size_of_words,
 )
-from anonymizer_node.formats.rosbag.staging import sync, sync_tree
+from anonymizer_node.formats.rosbag.staging import Staging, sync, sync_tree
 
 ATTACHMENT_ACTIONS = ('drop', 'copy')
 
@@ -74,6 +74,21 @@ def scratch_beside(target: Path) -> Path:
     whole = target.absolute()
     # The root of all has no parent; it is refused as a target that is there already.
     return next((folder for folder in whole.parents if folder.is_dir()), whole)
+
+
+def staged(target: Path) -> Staging:
+    """A hidden folder for what becomes a target, beside it.
+
+    Raises:
+        InputError: If it can't be made there.
+    """
+    beside = scratch_beside(target)
+    try:
+        return Staging(beside, target.name)
+    except OSError as error:
+        raise InputError(
+            f'{str(beside)!r} can not be written to: {error.strerror}. Name another target.'
+        ) from error
 
 
 def check_free(target: Path) -> None:

@@ -242,8 +242,7 @@ def reached(place: Remote) -> Iterator[tuple[Any, str]]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise InputError(
-            f'{str(place)!r} is reached through fsspec, which is not installed: '
-            "pip install 'anonymizer_node[cluster]'."
+            f'{str(place)!r} is reached through fsspec, which is not installed: pip install fsspec.'
         ) from error
     try:
         store, root = url_to_fs(place.url)

@@ -84,10 +84,15 @@ def _messages(reader: BagReader) -> Iterator[_Read]:
 
 def _check_types(types: dict[str, str], outputs: dict[str, str], prefix: str) -> None:
     if not outputs:
-        raise InputError(f'No image topic in the bag begins with {prefix!r}; name the topics.')
+        raise InputError(
+            f'No image topic in the bag begins with {prefix!r}; name the topics, or another prefix.'
+        )
     for output, truth in outputs.items():
         if output not in types:
             raise InputError(f'{output!r} is not in the bag; there are {", ".join(types)}.')
         if types.get(truth) not in READERS:
             told = types.get(truth, 'not in the bag')
-            raise InputError(f'The truth {truth!r} is {told}; it must be {" or ".join(READERS)}.')
+            raise InputError(
+                f'The truth {truth!r} is {told}; it must be {" or ".join(READERS)}. Name another '
+                f'as {output}=TRUTH.'
+            )

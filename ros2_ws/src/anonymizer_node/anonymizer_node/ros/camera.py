@@ -12,19 +12,11 @@ from anonymizer_node.core.datatypes import Outcome
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.formats.image_codecs import CODECS, stamp_ns
 from anonymizer_node.ros.announcer import Listener
+from anonymizer_node.ros.books import EXPECTED, HUNG, INACTIVE, INTERNAL, OVERRUN, RATE, TRANSPORT
 from anonymizer_node.ros.camera_info import InfoRelay
 from anonymizer_node.ros.followers import ROOM, Twins
 from anonymizer_node.ros.inlet import Inlet
-from anonymizer_node.ros.intake import (
-    EXPECTED,
-    HUNG,
-    INACTIVE,
-    INTERNAL,
-    OVERRUN,
-    RATE,
-    TRANSPORT,
-    Intake,
-)
+from anonymizer_node.ros.intake import Intake
 from anonymizer_node.ros.outlet import Outlet
 from anonymizer_node.ros.throttle import Throttle
 from anonymizer_node.ros.topics import CameraPlan

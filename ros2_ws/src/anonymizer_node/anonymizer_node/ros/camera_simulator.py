@@ -21,7 +21,7 @@ from anonymizer_node.proof.truth import TRUTH_PREFIX
 from anonymizer_node.ros.camera_player import CameraPlayer, acknowledged
 from anonymizer_node.ros.described import Described, declare
 from anonymizer_node.ros.qos import message_class, output_qos
-from anonymizer_node.ros.session import heed_signals, session
+from anonymizer_node.ros.session import heed_signals, refused_words, session
 from anonymizer_node.ros.truth import truth_marker
 from anonymizer_node.simulation.cameras import FORM, Camera
 from anonymizer_node.simulation.footage import Footage, Shot
@@ -72,6 +72,8 @@ class TruthTeller:
 def main(args: Sequence[str] | None = None) -> int:
     """Play; 0, 1 if nobody listened or somebody missed something, 2 on a wrong parameter."""
     heed_signals()
+    if args is None and refused_words(NAME, sys.argv[1:]):
+        return 2
     try:
         with session(NAME, sys.argv if args is None else args) as (node, executor):
             try:

@@ -35,7 +35,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from anonymizer_node.core.config import PROVIDERS, options
-from anonymizer_node.ros.intake import CAUSES, OVERRUN, TRANSPORT, Tally
+from anonymizer_node.ros.books import CAUSES, OVERRUN, TRANSPORT, Tally
 
 STALE_S = 5.0
 FAILURE_S = 5.0

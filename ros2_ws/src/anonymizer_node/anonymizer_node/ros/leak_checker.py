@@ -34,7 +34,14 @@ from anonymizer_node.ros.agreed import WATCHING
 from anonymizer_node.ros.described import Described, declare
 from anonymizer_node.ros.offers import connected, offered_qos
 from anonymizer_node.ros.qos import message_class
-from anonymizer_node.ros.session import WAKE_S, Told, heed_signals, session, spin_until
+from anonymizer_node.ros.session import (
+    WAKE_S,
+    Told,
+    heed_signals,
+    refused_words,
+    session,
+    spin_until,
+)
 
 NAME = 'leak_checker'
 DEPTH = 100
@@ -204,6 +211,8 @@ class LeakChecker:
 def main(args: Sequence[str] | None = None) -> int:
     """Check until the end; the exit status."""
     heed_signals()
+    if args is None and refused_words(NAME, sys.argv[1:]):
+        return 2
     try:
         with session(NAME, sys.argv if args is None else args) as (node, executor):
             try:

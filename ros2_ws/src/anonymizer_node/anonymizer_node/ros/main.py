@@ -33,7 +33,7 @@ from rclpy.signals import uninstall_signal_handlers
 from anonymizer_node.ros.ending import bounded_end
 from anonymizer_node.ros.fast_dds import remove_abandoned_segments
 from anonymizer_node.ros.node import NAME, AnonymizerNode, DetectorFactory
-from anonymizer_node.ros.session import Told
+from anonymizer_node.ros.session import Told, refused_words
 from anonymizer_node.ros.systemd import Systemd
 
 
@@ -45,7 +45,8 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
         detector_factory: Makes the detector, in tests; None: the one that the settings name.
 
     Returns:
-        Exit status: 0 ended as told to, 1 refused to start.
+        Exit status: 0 ended as told to, 1 refused to start, 2 the command line has words that mean
+        nothing.
     """
     # Python's own handler raises KeyboardInterrupt wherever it happens to be, inside rclpy too.
     # rclpy's handler, which calls this one, ends the context, as it does for SIGTERM.
@@ -57,6 +58,8 @@ def main(args: Sequence[str] | None = None, detector_factory: DetectorFactory | 
     try:
         if told:  # Before rclpy heeded it.
             return 0
+        if args is None and refused_words(NAME, sys.argv[1:]):
+            return 2
         with bounded_end(rclpy.utilities.get_default_context()) as began:
             return _run(detector_factory, began)
     except ExternalShutdownException:

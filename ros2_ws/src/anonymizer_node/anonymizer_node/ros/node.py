@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -22,7 +21,6 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from anonymizer_node.core.config import Settings
-from anonymizer_node.core.errors import AnonymizerError
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
 from anonymizer_node.detectors.loading import load_detectors
@@ -37,6 +35,7 @@ from anonymizer_node.ros.reporter import Reporter, types_offered
 from anonymizer_node.ros.stills import Stills
 from anonymizer_node.ros.stopwatch import TimedDetector, drain_together_ms
 from anonymizer_node.ros.topics import CameraPlan, patterns_of, plan_cameras, resolved
+from anonymizer_node.ros.transitions import transition
 from anonymizer_node.ros.watch import Watch
 from anonymizer_node.ros.watchdog import Watchdog
 from anonymizer_node.ros.worker import Worker
@@ -48,42 +47,7 @@ AUTOSTART = ParameterDescriptor(
 STOP_TIMEOUT_S = 2.0
 """How long a frame in work may take to finish when the node is deactivated."""
 
-Transition = Callable[['AnonymizerNode', LifecycleState], TransitionCallbackReturn]
 DetectorFactory = Callable[[Settings], Sequence[Detector]]
-
-
-def _transition(reaches: str) -> Callable[[Transition], Transition]:
-    """Wrap a transition: refuse on our own errors, fail loudly on others, keep the state's name.
-
-    rclpy takes an exception for the result ERROR and says nothing of it.
-    """
-
-    def wrap(method: Transition) -> Transition:
-        @functools.wraps(method)
-        def guarded(self: AnonymizerNode, state: LifecycleState) -> TransitionCallbackReturn:
-            self.refusal = ''
-            try:
-                result = method(self, state)
-            except AnonymizerError as error:
-                self.refusal = str(error)
-                self.get_logger().error(f'Refused to become {reaches}: {error}')
-                return TransitionCallbackReturn.FAILURE
-            except Exception as error:  # The edge to rclpy, see above.
-                if not self.context.ok():  # A signal ended it, under the hands of this.
-                    self.refusal = 'the process is ending.'
-                    return TransitionCallbackReturn.ERROR
-                self.refusal = f'{type(error).__name__}: {error}'
-                self.get_logger().error(
-                    f'Failed to become {reaches}: {self.refusal}\n{traceback.format_exc()}'
-                )
-                return TransitionCallbackReturn.ERROR
-            if result == TransitionCallbackReturn.SUCCESS:
-                self.state = reaches
-            return result
-
-        return guarded
-
-    return wrap
 
 
 class AnonymizerNode(LifecycleNode):
@@ -139,7 +103,7 @@ class AnonymizerNode(LifecycleNode):
             lambda: [] if self._watch is None else self._watch.statuses(),
         )
 
-    @_transition(reaches='inactive')
+    @transition(reaches='inactive')
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Check the settings, decide the topics, verify and load the model."""
         settings = self._settings_parameters.settings()
@@ -176,7 +140,7 @@ class AnonymizerNode(LifecycleNode):
             )
         return super().on_configure(state)
 
-    @_transition(reaches='active')
+    @transition(reaches='active')
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the topics and start to work."""
         try:
@@ -190,7 +154,7 @@ class AnonymizerNode(LifecycleNode):
         self._active_since_s = time.monotonic()
         return result
 
-    @_transition(reaches='inactive')
+    @transition(reaches='inactive')
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close the topics: after this nothing is published."""
         if not self._stop():
@@ -200,13 +164,13 @@ class AnonymizerNode(LifecycleNode):
             return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
-    @_transition(reaches='unconfigured')
+    @transition(reaches='unconfigured')
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and the plans."""
         self.release()
         return super().on_cleanup(state)
 
-    @_transition(reaches='finalized')
+    @transition(reaches='finalized')
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything."""
         self.release()

@@ -11,6 +11,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from anonymizer_node.ros.books import Tally
 from anonymizer_node.ros.camera import Camera
 from anonymizer_node.ros.diagnostics import (
     CameraReport,
@@ -18,7 +19,6 @@ from anonymizer_node.ros.diagnostics import (
     camera_status,
     detector_status,
 )
-from anonymizer_node.ros.intake import Tally
 from anonymizer_node.ros.throttle import Throttle
 
 PERIOD_S = 1.0

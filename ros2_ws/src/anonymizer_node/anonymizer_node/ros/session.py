@@ -13,9 +13,11 @@ from types import FrameType
 from typing import Any
 
 import rclpy
+import rclpy.logging
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 WAKE_S = 0.1
 """How long a wait goes without looking at its condition, seconds; events wake it sooner."""
@@ -64,6 +66,29 @@ def session(name: str, args: Sequence[str] = (), **options: Any) -> Iterator[tup
     finally:
         if rclpy.ok():
             rclpy.shutdown()
+
+
+def refused_words(name: str, words: Sequence[str]) -> bool:
+    """Whether a command line has words that ROS doesn't take or understand, which is said.
+
+    Passed over, a setting without --ros-args before it would not be in force, and nobody told.
+
+    Args:
+        name: Of the executable.
+        words: Of the command line, the executable's own left out.
+    """
+    log = rclpy.logging.get_logger(name)
+    try:
+        strangers = remove_ros_args(list(words))
+    except RuntimeError as error:  # rclpy's RCLError: a parameter file that isn't there.
+        log.fatal(f'{" ".join(map(repr, words))}: {error}')
+        return True
+    if strangers:
+        log.fatal(
+            f'{" ".join(map(repr, strangers))}: {name} takes ROS arguments alone, such as '
+            '--ros-args -p NAME:=VALUE or --ros-args --params-file FILE.'
+        )
+    return bool(strangers)
 
 
 def spin_until(executor: Executor, condition: Callable[[], bool], timeout_s: float) -> bool:

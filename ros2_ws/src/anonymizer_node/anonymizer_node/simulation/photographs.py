@@ -134,7 +134,7 @@ def photograph(package: str, path: str) -> UInt8Array:
     Raises:
         InputError: If package or file is missing.
     """
-    remedy = "install what the demo needs: pip install 'anonymizer_node[demo]'."
+    remedy = 'install what the demo needs: pip install scikit-image matplotlib.'
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f'The photograph {path} comes with {package!r}, which is absent; {remedy}')

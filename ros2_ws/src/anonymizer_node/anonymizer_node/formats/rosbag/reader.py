@@ -97,7 +97,7 @@ class BagReader:
             InputError: If there is no such path, or it isn't a readable bag.
         """
         if not self.path.exists():
-            raise InputError(f'{str(self.path)!r} does not exist.')
+            raise InputError(f'{str(self.path)!r} does not exist; give the path of a recording.')
         try:
             self._files.find()
             self.size = sum(path.stat().st_size for path in self._files.paths)
@@ -189,8 +189,9 @@ class BagReader:
         except NoRoomError:
             raise
         except Exception as error:  # As in __enter__; what the consumer raises doesn't come by.
+            said = str(error).rstrip('. ')
             raise InputError(
-                f'{str(self.path)!r} is damaged: {type(error).__name__}: {error} '
+                f'{str(self.path)!r} is damaged: {type(error).__name__}: {said}. '
                 '"ros2 bag reindex" and "mcap recover" save what can be.'
             ) from error
 

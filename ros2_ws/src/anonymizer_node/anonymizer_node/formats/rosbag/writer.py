@@ -5,21 +5,15 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import struct
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import zstandard
 from rosbags.interfaces import Qos
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.rosbag import metadata, zipped
-from anonymizer_node.formats.rosbag.found import ZIPPED
 from anonymizer_node.formats.rosbag.message_types import MessageTypes
 from anonymizer_node.formats.rosbag.model import (
-    ENDINGS,
     STORAGES,
     UNKNOWN_HASH,
     Attachment,
@@ -30,6 +24,7 @@ from anonymizer_node.formats.rosbag.model import (
     innocent,
 )
 from anonymizer_node.formats.rosbag.reader import BagReader
+from anonymizer_node.formats.rosbag.series import FileSeries
 from anonymizer_node.formats.rosbag.staging import (
     NO_ROOM,
     Staging,
@@ -38,7 +33,6 @@ from anonymizer_node.formats.rosbag.staging import (
     sync,
     sync_tree,
 )
-from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
 
 _UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
 """The latter two of times that a storage can't hold."""
@@ -85,14 +79,9 @@ class BagWriter(MessageTypes):
         self._expected_bytes = expected_bytes
         self._made: list[Path] = []
         self._staging: Staging | None = None
-        self._storage: StorageWriter | None = None
-        self._topics: list[Topic] = []
-        self._counts: Counter[int] = Counter()
+        self._series: FileSeries | None = None
         self._custom_data: dict[str, str] = {}
         self._with_words = False
-        self._files: list[metadata.FileSpan] = []
-        self._part = 0
-        self._compress = zstandard.ZstdCompressor().compress
 
     @classmethod
     def like(cls, reader: BagReader, path: Path | str, packing: Packing | None = None) -> BagWriter:
@@ -139,7 +128,14 @@ class BagWriter(MessageTypes):
             # rosbag2 names the storage file after its folder, so the folder has its final name.
             self.folder = self._staging.folder / self.path.name
             self.folder.mkdir()
-            self._begin_file()
+            self._series = FileSeries(
+                self.folder,
+                self.path.name,
+                self._packing,
+                self._version,
+                self._ros_distro,
+                self._custom_data,
+            )
         except _UNWRITABLE as error:
             self._remove()
             raise InputError(
@@ -158,7 +154,7 @@ class BagWriter(MessageTypes):
     ) -> None:
         try:
             if exc_type is None:
-                self._finish()
+                self._opened.finish()
                 self._appear()
             elif isinstance(exc, OSError) and exc.errno in NO_ROOM:
                 # From one of the files that belong to the bag.
@@ -166,10 +162,9 @@ class BagWriter(MessageTypes):
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
         finally:
-            if self._storage is not None:
-                # On the way out of another error, that one is the one to report.
-                with contextlib.suppress(*_UNWRITABLE):
-                    self._storage.abort()
+            # On the way out of another error, that one is the one to report.
+            with contextlib.suppress(*_UNWRITABLE):
+                self._opened.abort()
             self._remove()
 
     def _remove(self) -> None:
@@ -209,21 +204,17 @@ class BagWriter(MessageTypes):
         words: Sequence[tuple[str, str]] = (),
     ) -> Topic:
         """Announce a topic; without a definition, that of the newest ROS that rosbags knows."""
-        assert self._storage is not None, 'BagWriter is a context manager'
         known = msgtype in self.types.fielddefs
         if not definition and known:
             definition, language = self.types.generate_msgdef(msgtype, ros_version=2)[0], ''
         if not type_hash:
             type_hash = self.types.hash_rihs01(msgtype) if known else UNKNOWN_HASH
-        key = len(self._topics) + 1
+        key = self._opened.next_key()
         topic = Topic(
             name, msgtype, 0, tuple(qos), definition, type_hash, key, language, tuple(words)
         )
-        self._topics.append(topic)
-        try:
-            self._storage.add_topic(topic, metadata.qos_text(topic.qos, self._version))
-        except _UNWRITABLE as error:
-            raise self._unwritable(error) from error
+        with self._told():
+            self._opened.add_topic(topic)
         return topic
 
     def add_like(self, topic: Topic) -> Topic:
@@ -240,18 +231,13 @@ class BagWriter(MessageTypes):
 
     def add_record(self, record: MetadataRecord) -> None:
         """Put words into the MCAP file that is being written."""
-        self._add(lambda storage: storage.add_record(record))
+        with self._told():
+            self._opened.storage.add_record(record)
 
     def add_attachment(self, attachment: Attachment) -> None:
         """Put a file into the MCAP file that is being written."""
-        self._add(lambda storage: storage.add_attachment(attachment))
-
-    def _add(self, what: Callable[[StorageWriter], None]) -> None:
-        assert self._storage is not None, 'BagWriter is a context manager'
-        try:
-            what(self._storage)
-        except _UNWRITABLE as error:
-            raise self._unwritable(error) from error
+        with self._told():
+            self._opened.storage.add_attachment(attachment)
 
     def write(
         self,
@@ -269,70 +255,20 @@ class BagWriter(MessageTypes):
             like: The message that it was made from. It has that one's publish time and sequence
                 number, and a new file is begun where that one's recording began one.
         """
-        assert self._storage is not None, 'BagWriter is a context manager'
-        try:
-            self._move_on(like, time_ns)
-            if self._packing.compression == 'message':
-                data = self._compress(bytes(data))
-            publish_ns, sequence = (like.publish_ns, like.sequence) if like else (time_ns, 0)
-            self._storage.write(topic.key, time_ns, data, publish_ns, sequence)
+        try:  # Not `_told`: it would cost as much as a small message does.
+            self._opened.write(topic, time_ns, data, like)
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
-        self._files[-1].add(time_ns)
-        self._counts[topic.key] += 1
 
-    def _move_on(self, like: BagMessage | None, time_ns: int) -> None:
-        """Begin a new file if the next message belongs into one."""
-        assert self._storage is not None
-        if self._packing.split_bytes:
-            due = self._storage.size >= self._packing.split_bytes and self._files[-1].count > 0
-            if like is not None and like.part > self._part:
-                self._part = like.part
-                # Within a file all are read by time, and in the recording this one came later.
-                due = due or (self._files[-1].count > 0 and time_ns < self._files[-1].last_ns)
-        else:
-            due = like is not None and like.part > self._part
-            if due and like is not None:
-                self._part = like.part
-                # Of a file of which nothing may be written there is none.
-                due = self._files[-1].count > 0
-        if due:
-            self._finish_file()
-            self._begin_file()
+    @property
+    def _opened(self) -> FileSeries:
+        assert self._series is not None, 'BagWriter is a context manager'
+        return self._series
 
-    def _begin_file(self) -> None:
-        number = f'_{len(self._files)}' if self._packing.numbered or self._files else ''
-        name = f'{self.path.name}{number}{ENDINGS[self._packing.storage]}'
-        self._files.append(metadata.FileSpan(name))
-        chunks = self._packing.compression
-        self._storage = STORAGE_WRITERS[self._packing.storage](
-            self.folder / name, chunks, self._ros_distro
-        )
-        for topic in self._topics:
-            self._storage.add_topic(topic, metadata.qos_text(topic.qos, self._version))
-
-    def _finish_file(self) -> None:
-        assert self._storage is not None
-        storage, path = self._storage, self.folder / self._files[-1].name
-        storage.close(self._version, self._described(rooted=False))
-        self._storage = None
-        if self._packing.compression == 'file':
-            target = path.with_name(path.name + ZIPPED)
-            zipped.pack(path, target)
-            self._files[-1] = replace(self._files[-1], name=target.name)
-
-    def _finish(self) -> None:
-        self._finish_file()
-        (self.folder / metadata.FILE_NAME).write_text(self._described(), encoding='utf-8')
-
-    def _described(self, rooted: bool = True) -> str:
-        topics = [topic._replace(count=self._counts[topic.key]) for topic in self._topics]
-        return metadata.dumped(
-            self._version,
-            self._packing,
-            topics,
-            self._files,
-            self._custom_data,
-            self._ros_distro,
-            rooted,
-        )
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Says of what a storage raises which recording can't be written."""
+        try:
+            yield
+        except _UNWRITABLE as error:
+            raise self._unwritable(error) from error
