@@ -34,6 +34,7 @@ from anonymizer_node.formats.rosbag.staging import (
     NO_ROOM,
     Staging,
     require_space,
+    send,
     sweep,
     sync,
     sync_tree,
@@ -42,6 +43,10 @@ from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, Stor
 
 _UNWRITABLE = (sqlite3.Error, OSError, OverflowError, struct.error)
 """The latter two of times that a storage can't hold."""
+
+
+_SENT_BYTES = 1 << 23
+"""So much is written before the disk is told to take it, so that little is left for the end."""
 
 
 class BagWriter(MessageTypes):
@@ -91,7 +96,7 @@ class BagWriter(MessageTypes):
         self._custom_data: dict[str, str] = {}
         self._with_words = False
         self._files: list[metadata.FileSpan] = []
-        self._part = 0
+        self._part = self._sent = 0
         self._compress = zstandard.ZstdCompressor().compress
 
     @classmethod
@@ -278,6 +283,9 @@ class BagWriter(MessageTypes):
             self._storage.write(topic.key, time_ns, data, publish_ns, sequence)
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
+        if self._storage.size >= self._sent + _SENT_BYTES:
+            send(self.folder / self._files[-1].name, self._sent)
+            self._sent = self._storage.size
         self._files[-1].add(time_ns)
         self._counts[topic.key] += 1
 
@@ -304,6 +312,7 @@ class BagWriter(MessageTypes):
         number = f'_{len(self._files)}' if self._packing.numbered or self._files else ''
         name = f'{self.path.name}{number}{ENDINGS[self._packing.storage]}'
         self._files.append(metadata.FileSpan(name))
+        self._sent = 0
         chunks = self._packing.compression
         self._storage = STORAGE_WRITERS[self._packing.storage](
             self.folder / name, chunks, self._ros_distro
