@@ -14,7 +14,7 @@ from samples.recordings import cdr, split_bag
 from samples.runs import at_work
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.bags import BagReader, BagWriter
+from anonymizer_node.formats.bags import BagReader, BagWriter, Packing
 from anonymizer_node.formats.rosbag import staging
 from anonymizer_node.formats.rosbag import writer as writer_module
 from anonymizer_node.formats.rosbag.staging import (
@@ -302,6 +302,19 @@ def test_the_disk_is_told_of_every_byte_once_while_there_is_more_to_come(
     assert {(name, *rest) for name, _, *rest in told} == {(path, 0, os.POSIX_FADV_DONTNEED)}
     with BagReader(tmp_path / 'bag') as reader:
         assert sum(1 for _ in reader.messages()) == 40
+
+
+def test_the_disk_is_not_told_of_a_file_that_is_only_there_to_be_compressed(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError('It was told.')
+
+    monkeypatch.setattr(writer_module, '_SENT_BYTES', 0)
+    monkeypatch.setattr(os, 'posix_fadvise', refuse)
+    packing = Packing(compression='file')
+    with BagWriter(tmp_path / 'bag', packing=packing) as writer:
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+    with BagReader(tmp_path / 'bag') as reader:
+        assert [bytes(message.data) for message in reader.messages()] == [cdr('a')]
 
 
 def test_where_the_disk_can_not_be_told_the_bag_is_written_all_the_same(tmp_path, monkeypatch):

@@ -283,7 +283,9 @@ class BagWriter(MessageTypes):
             self._storage.write(topic.key, time_ns, data, publish_ns, sequence)
         except _UNWRITABLE as error:
             raise self._unwritable(error) from error
-        if self._storage.size >= self._sent + _SENT_BYTES:
+        # Of a file that is compressed when it is finished only the result has to be on the disk.
+        due = self._storage.size >= self._sent + _SENT_BYTES
+        if due and self._packing.compression != 'file':
             send(self.folder / self._files[-1].name, self._sent)
             self._sent = self._storage.size
         self._files[-1].add(time_ns)
