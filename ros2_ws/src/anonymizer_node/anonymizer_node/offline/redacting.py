@@ -228,8 +228,8 @@ class Redacting:
         """An image."""
         ((_, judgement),), (cover,) = record.parts, covers
         codec = MessageCodec(self._reader, message.topic.msgtype)
-        buffer = bytearray(message.data)
-        outcome = self._pipeline.redact(buffer, codec, message.topic.name, judgement, cover)
+        topic = message.topic.name
+        outcome = self._pipeline.redact(message.data, codec, topic, judgement, cover)
         data = _written(outcome, codec, message)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.
