@@ -118,6 +118,22 @@ def test_many_are_computed_as_each_alone():
     np.testing.assert_allclose(joined.held(400 * MS), alone)
 
 
+def test_what_is_expected_of_some_rows_is_what_is_expected_of_these_alone():
+    joined = Tracks.joined(*(walked(speed, 4) for speed in (0, 160, -90)))
+    rows = np.array([2, 0])
+    some, alone = joined.at(400 * MS).rows(rows), joined.rows(rows).at(400 * MS)
+    assert np.array_equal(some.predicted, alone.predicted)
+    assert np.array_equal(some.held(), alone.held())
+    boxes = np.concatenate([box(70), box(110)])
+    again, as_before = some.continued(boxes), alone.continued(boxes)
+    for name in ('box', 'sides', 'velocity', 'spread', 'seen_ns', 'sightings', 'misses'):
+        assert np.array_equal(getattr(again, name), getattr(as_before, name)), name
+    assert again.seen_ns.tolist() == [400 * MS] * 2
+    assert again.sightings.tolist() == [5, 5]
+    # What they were taken from is as it was.
+    assert joined.sightings.tolist() == [4, 4, 4]
+
+
 def test_nobody_is_legal():
     nobody = Tracks.begin(np.zeros((0, 4)), 0)
     assert nobody.predicted(1).shape == nobody.held(1).shape == (0, 4)

@@ -1,3 +1,5 @@
+from copy import copy
+
 import cv2
 import numpy as np
 import pytest
@@ -57,6 +59,22 @@ def test_everybody_is_found_once_and_in_pixels_of_the_frame(thoroughness, fixed,
     people = [[20, 40, 60, 120], [400, 300, 440, 400], [600, 440, 640, 480]]
     frame = frame_with(*people, reduced=reduced)
     assert sorted(found(frame, thoroughness, fixed=fixed)) == people
+
+
+def test_a_detector_once_more_looks_at_the_same_and_shares_nothing_but_what_is_loaded():
+    class Again(Seeing):
+        def again(self):
+            other = copy(self)
+            other.of = self
+            return other
+
+    one = ThoroughDetector(Again(), 'thorough')
+    two = one.again()
+    assert two.views == one.views
+    assert two.detector is not one.detector
+    assert two.detector.of is one.detector
+    frame = frame_with([20, 40, 60, 120])
+    assert two.detect(frame, 0.2).xyxy.tolist() == [[20, 40, 60, 120]]
 
 
 @pytest.mark.parametrize('size', [(640, 480), (480, 640)])

@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from samples.graphs import FLOAT, UINT8, doubler, model_file, paint, painted_nanodet, shaped
@@ -47,6 +50,46 @@ def test_the_three_parts_of_a_detection_give_the_whole():
     found = one.chosen(candidates)
     assert found.xyxy.tolist() == one.detect(frame, 0.25).xyxy.tolist()
     assert len(found) == 1
+
+
+def test_a_detector_once_more_has_the_same_session_and_a_frame_of_its_own():
+    pixels, others = blank(), blank()
+    box = paint(pixels, 5, 6, 200, across=2, down=4)
+    paint(others, 1, 1, 100)
+    one = detector()
+    two = one.again()
+    assert two._session is one._session
+    assert (two.names, two.input_size, two.provider) == (one.names, one.input_size, one.provider)
+    frame, other = frame_of(pixels), frame_of(others)
+    alone = [one.detect(item, 0.25).xyxy.tolist() for item in (frame, other)]
+    np.testing.assert_allclose(alone[0], [box], atol=1e-3)
+    # What one is given stays, whatever the other one is given meanwhile.
+    first, second = one.prepare(frame), two.prepare(other)
+    for each, prepared, item, found in ((one, first, frame, 0), (two, second, other, 1)):
+        candidates = each.decode(each.infer(prepared), prepared, item, 0.25)
+        assert each.chosen(candidates).xyxy.tolist() == alone[found]
+
+
+def test_detectors_that_share_a_session_may_run_at_the_same_time():
+    one = detector()
+    places = [(2, 3), (5, 6), (9, 4)]
+    frames = []
+    for column, row in places:
+        pixels = blank()
+        paint(pixels, column, row, 200)
+        frames.append(frame_of(pixels))
+    alone = [one.detect(frame, 0.25).xyxy.tolist() for frame in frames]
+    assert len({str(boxes) for boxes in alone}) == 3
+    begin = threading.Barrier(3, timeout=60)
+
+    def look(number):
+        mine = one.again()
+        begin.wait()
+        return [mine.detect(frames[number], 0.25).xyxy.tolist() for _ in range(200)]
+
+    with ThreadPoolExecutor(3) as pool:
+        for expected, found in zip(alone, pool.map(look, range(3)), strict=True):
+            assert found == [expected] * 200
 
 
 def test_nobody_is_no_detections():

@@ -89,3 +89,62 @@ def test_work_that_hangs_is_not_waited_for_without_end(monkeypatch):
     goes_on.set()
     left[0].join(TIMEOUT)
     assert not left[0].is_alive()
+
+
+def test_what_is_small_is_done_by_the_caller_and_comes_in_its_turn():
+    held = threading.Event()
+    threads = {}
+
+    def work(item):
+        threads[item] = threading.current_thread()
+        if item == 1:
+            assert held.wait(TIMEOUT)
+        if item == 3:
+            held.set()
+        return item * 10
+
+    here = threading.current_thread()
+    results = in_order(range(6), work, 2, 3, lambda item: item != 1)
+    assert list(results) == [0, 10, 20, 30, 40, 50]
+    assert [item for item in range(6) if threads[item] is not here] == [1]
+
+
+def test_no_more_small_items_are_taken_than_may_be_ahead():
+    taken, held = [], threading.Event()
+
+    def items():
+        for item in range(100):
+            taken.append(item)
+            if item == 4:
+                held.set()
+            yield item
+
+    def work(item):
+        if item == 0:
+            assert held.wait(TIMEOUT)
+
+    results = in_order(items(), work, 2, 4, lambda item: item > 0)
+    next(results)
+    results.close()
+    assert taken == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize('is_small', [lambda item: True, lambda item: item > 0])
+def test_what_small_work_raises_is_raised_in_its_turn_and_ends_it(error, is_small):
+    begun, held = [], threading.Event()
+
+    def work(item):
+        begun.append(item)
+        if item == 0 and not is_small(item):
+            assert held.wait(TIMEOUT)
+        if item == 2:
+            held.set()
+            raise error
+        return item
+
+    results = in_order(iter(range(1000)), work, 2, 4, is_small)
+    assert [next(results) for _ in range(2)] == [0, 1]
+    with pytest.raises(error):
+        next(results)
+    assert len(begun) < 20

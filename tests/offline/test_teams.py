@@ -34,7 +34,13 @@ def load(monkeypatch):
         def loaded(settings, notice=None):
             return tuple(Loaded(settings.threads, provider, size) for provider in providers)
 
+        def again(detectors):
+            return tuple(
+                Loaded(one.threads, one.provider, len(one.model.content)) for one in detectors
+            )
+
         monkeypatch.setattr(teams, 'load_detectors', loaded)
+        monkeypatch.setattr(teams, 'again', again)
         monkeypatch.setattr(teams, 'cores', lambda: cores)
 
     return loading
@@ -89,6 +95,19 @@ def test_the_shipped_model_is_loaded_twice_for_two_threads(monkeypatch):
     loaded = load_teams(Settings(thoroughness='fast', input_size=128, providers=('cpu',)))
     assert len(loaded) == 2
     assert loaded[0][0] is not loaded[1][0]
+
+
+def test_sets_of_one_thread_are_loaded_once_and_others_each_for_itself(load, monkeypatch):
+    load('cpu')
+    calls = []
+    real = teams.load_detectors
+    monkeypatch.setattr(
+        teams, 'load_detectors', lambda *args: calls.append(args[0].threads) or real(*args)
+    )
+    assert len(load_teams(Settings(threads=3))) == 3
+    assert calls == [1]
+    assert len(load_teams(Settings(threads=8))) == 4
+    assert calls == [1, 2, 2, 2, 2]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a run is at work on is nobody else's, and what a dead one left is taken away."""
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -13,8 +14,8 @@ from samples.recordings import cdr, split_bag
 from samples.runs import at_work
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.formats.bags import BagReader, BagWriter
-from anonymizer_node.formats.rosbag import staging
+from anonymizer_node.formats.bags import BagReader, BagWriter, Packing
+from anonymizer_node.formats.rosbag import series, staging
 from anonymizer_node.formats.rosbag.staging import (
     LOCK_NAME,
     Staging,
@@ -274,3 +275,58 @@ def test_everything_is_on_the_disk_before_it_appears(tmp_path, monkeypatch):
     before = [path.removeprefix(hidden) for path, there in synced if not there]
     assert set(before) == {'', '/bag.mcap', '/metadata.yaml', '/more', '/more/page.html'}
     assert [path for path, there in synced if there] == [str(tmp_path)]
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_the_disk_is_told_of_every_byte_once_while_there_is_more_to_come(
+    tmp_path, monkeypatch, storage
+):
+    told = []
+
+    def note(descriptor, begin, length, advice):
+        told.append((os.readlink(f'/proc/self/fd/{descriptor}'), begin, length, advice))
+
+    monkeypatch.setattr(os, 'posix_fadvise', note)
+    monkeypatch.setattr(series, '_SENT_BYTES', 1000)
+    with BagWriter(tmp_path / 'bag', storage) as writer:
+        topic = writer.add_topic('/log', STRING)
+        for time_ns in range(40):
+            writer.write(topic, time_ns, cdr('a' * 400_000))
+        path = str(writer.folder / f'bag.{"mcap" if storage == "mcap" else "db3"}')
+        before_the_end = list(told)
+    begins = [begin for _, begin, _, _ in before_the_end]
+    assert len(begins) >= 20
+    assert begins == sorted(set(begins))
+    assert begins[0] == 0
+    assert {(name, *rest) for name, _, *rest in told} == {(path, 0, os.POSIX_FADV_DONTNEED)}
+    with BagReader(tmp_path / 'bag') as reader:
+        assert sum(1 for _ in reader.messages()) == 40
+
+
+def test_the_disk_is_not_told_of_a_file_that_is_only_there_to_be_compressed(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError('It was told.')
+
+    monkeypatch.setattr(series, '_SENT_BYTES', 0)
+    monkeypatch.setattr(os, 'posix_fadvise', refuse)
+    packing = Packing(compression='file')
+    with BagWriter(tmp_path / 'bag', packing=packing) as writer:
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+    with BagReader(tmp_path / 'bag') as reader:
+        assert [bytes(message.data) for message in reader.messages()] == [cdr('a')]
+
+
+def test_where_the_disk_can_not_be_told_the_bag_is_written_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ESPIPE, 'Illegal seek')
+
+    monkeypatch.setattr(series, '_SENT_BYTES', 0)
+    monkeypatch.setattr(os, 'posix_fadvise', refuse)
+    with BagWriter(tmp_path / 'refused') as writer:
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+    monkeypatch.delattr(os, 'posix_fadvise')
+    with BagWriter(tmp_path / 'unknown') as writer:
+        writer.write(writer.add_topic('/log', STRING), 1, cdr('a'))
+    for name in ('refused', 'unknown'):
+        with BagReader(tmp_path / name) as reader:
+            assert [bytes(message.data) for message in reader.messages()] == [cdr('a')]

@@ -64,9 +64,12 @@ class _Waiting:
 
     def cover(self) -> Cover:
         """What is decided of it."""
+        held = [boxes for boxes in (*self.before, *self.behind) if len(boxes)]
+        if not held:
+            return Cover(self.kept, NOTHING.astype(np.float32))
         own = self.boxes[self.kept].astype(np.float64)
-        held = np.concatenate([NOTHING, *self.before, *self.behind])
-        return Cover(self.kept, _outside_others(held, own).astype(np.float32))
+        outside = _outside_others(np.concatenate(held), own)
+        return Cover(self.kept, outside.astype(np.float32))
 
 
 class Joiner:
@@ -159,9 +162,10 @@ class Joiner:
             passed: Frames that the tracker saw before, the last first.
             sign: Of time, to the tracker.
         """
-        gaps = Gaps(*(np.concatenate(parts) for parts in zip(*tracker.gaps, strict=True)))
-        if not len(gaps.seen_ns):
+        closed = [gaps for gaps in tracker.gaps if len(gaps.seen_ns)]
+        if not closed:
             return
+        gaps = Gaps(*(np.concatenate(parts) for parts in zip(*closed, strict=True)))
         now_ns, first_ns = sign * last.stamp_ns, int(gaps.seen_ns.min())
         for other in passed:
             then_ns = sign * other.stamp_ns
@@ -212,15 +216,16 @@ class _Window:
 
 
 def _outside_others(held: Float64Array, own: Float64Array) -> Float64Array:
-    """The held boxes that lie in no other one, (M, 4) and the frame's own (N, 4) -> (K, 4)."""
-    if not len(held):
-        return held
+    """The held boxes that lie in no other one, (M, 4) and the frame's own (N, 4) -> (K, 4).
+
+    In ascending order; M is above 0.
+    """
     # Outward to a grid: what both trackers say of one person differs by rounding alone.
     outward = np.concatenate([np.floor(held[:, :2] * GRID), np.ceil(held[:, 2:] * GRID)], axis=1)
-    unique = np.unique(outward / GRID, axis=0)
+    unique = np.array(sorted({tuple(row) for row in (outward / GRID).tolist()}))
     boxes = np.concatenate([unique, own])
     low = np.asarray(unique[:, None, :2] >= boxes[None, :, :2])
     high = np.asarray(unique[:, None, 2:] <= boxes[None, :, 2:])
-    inside = np.asarray(low.all(axis=2) & high.all(axis=2))
+    inside = np.asarray((low & high).all(axis=2))
     np.fill_diagonal(inside, False)
     return np.asarray(unique[~inside.any(axis=1)])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Float32Array
 from anonymizer_node.core.geometry import iou
-from anonymizer_node.core.motion import Float64Array, Tracks
+from anonymizer_node.core.motion import NOBODY, Float64Array, Outlook, Tracks
 
 LEAST_IOU = 0.2
 """A detection continues a track if it overlaps the track's predicted box by at least this."""
@@ -60,13 +60,14 @@ class Gaps(NamedTuple):
     @classmethod
     def of(cls, tracks: Tracks, boxes: Float64Array) -> Gaps:
         """Of tracks and the boxes that continue them, (T, 4)."""
-        if not len(tracks):
+        if not len(tracks) or not tracks.misses.any():
             return _NO_GAPS
         missed = tracks.misses > 0
         return cls(tracks.box[missed], tracks.seen_ns[missed], boxes[missed])
 
 
 _NO_GAPS = Gaps(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros((0, 4)))
+_NO_SIGHTINGS = np.zeros(0, np.int64)
 
 
 class Tracker:
@@ -92,7 +93,7 @@ class Tracker:
                 more, and those who really are smaller suddenly for longer.
         """
         self._hold_whole = hold_whole
-        self._tracks = Tracks.begin(np.zeros((0, 4)), 0)
+        self._tracks = NOBODY
         self._size = (0, 0)
         self.gaps: tuple[Gaps, ...] = ()
         self.sightings: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -120,33 +121,42 @@ class Tracker:
         Returns:
             (M, 4) float32: the N boxes as they came, then those of the tracks held.
         """
-        tracks = self._live(stamp_ns, hold_seconds)
-        boxes = xyxy.astype(np.float64)
-        rows, columns = _overlapping(tracks, boxes, stamp_ns)
+        live = self._live(stamp_ns, hold_seconds)
+        if not len(live) and not len(xyxy):
+            self._tracks, self.gaps, self.sightings = NOBODY, (), _NO_SIGHTINGS
+            return xyxy.astype(np.float32)
+        tracks, boxes = live.at(stamp_ns), xyxy.astype(np.float64)
+        rows, columns = _overlapping(tracks, boxes)
         found, there = tracks.rows(rows), boxes[columns]
         alone = _others(len(boxes), columns)
         lost, free = tracks.rows(_others(len(tracks), rows)), boxes[alone]
-        held = lost.held(stamp_ns)
-        parents, near = _near(lost, free, stamp_ns)
+        held = lost.held()
+        parents, near = _near(lost, free)
         new = free[_others(len(free), near)]
         # A track found by nearness is split: whoever is near may be somebody else, so the lost one
         # stays held as well.
         approached = lost.rows(parents)
-        split = approached.continued(free[near], stamp_ns)
-        self.gaps = (Gaps.of(found, there), Gaps.of(approached, free[near]))
+        split = approached.continued(free[near])
+        self.gaps = (
+            Gaps.of(found.tracks, there),
+            Gaps.of(approached.tracks, free[near]),
+        )
         self.sightings = np.ones(len(boxes), np.int64)
-        self.sightings[columns] += found.sightings
+        self.sightings[columns] += found.tracks.sightings
         if len(near):
-            self.sightings[np.flatnonzero(alone)[near]] = split.sightings
-        if _jumped(lost, held, len(rows), new):
-            lost, held = lost.rows(slice(0)), held[:0]
+            self.sightings[alone[near]] = split.sightings
+        missed = lost.tracks
+        if _jumped(missed, held, len(rows), new):
+            missed, held = NOBODY, held[:0]
         if self._hold_whole and len(found):
-            parted = found.rows(_parted(found, there, stamp_ns))
-            lost = Tracks.joined(lost, parted)
-            held = np.concatenate([held, parted.held(stamp_ns)])
+            parts = _parted(found, there)
+            if parts.any():
+                parted = found.rows(parts)
+                missed = Tracks.joined(missed, parted.tracks)
+                held = np.concatenate([held, parted.held()])
         self._tracks = Tracks.joined(
-            lost.missed(),
-            found.continued(there, stamp_ns),
+            missed.missed(),
+            found.continued(there),
             split,
             Tracks.begin(new, stamp_ns),
         ).last(max(MOST_TRACKS, len(boxes)))
@@ -175,35 +185,36 @@ class Tracker:
         return tracks if live.all() else tracks.rows(live)
 
 
-def _overlapping(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
+def _overlapping(tracks: Outlook, boxes: Float64Array) -> tuple[Indices, Indices]:
     """Which tracks are continued by which boxes, (K,) rows and (K,) columns."""
     if not len(tracks) or not len(boxes):
         return NONE, NONE
-    should_be, was = iou(np.stack([tracks.predicted(stamp_ns), tracks.box]), boxes)
+    should_be, was = iou(np.stack([tracks.predicted, tracks.tracks.box]), boxes)
     overlaps = np.maximum(should_be, TRUST_IN_LAST * was)
     return _best_first(-overlaps, overlaps >= LEAST_IOU)
 
 
-def _parted(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> NDArray[np.bool_]:
+def _parted(tracks: Outlook, boxes: Float64Array) -> NDArray[np.bool_]:
     """Which tracks are shown in part only by the boxes that continue them, (T, 4) -> (T,)."""
-    shares = [_share(where, boxes) for where in (tracks.predicted(stamp_ns), tracks.box)]
+    shares = _share(np.stack([tracks.predicted, tracks.tracks.box]), boxes)
     return np.asarray(np.maximum(*shares) < LEAST_SHOWN)
 
 
 def _share(a: Float64Array, b: Float64Array) -> Float64Array:
-    """How much of each box the other one of its pair covers, (T, 4) twice -> (T,), 0..1."""
-    shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    whole = (a[:, 2:] - a[:, :2]).prod(axis=1)
-    return np.asarray(shared.clip(0.0).prod(axis=1) / whole.clip(1e-9))
+    """How much of each box the other one of its pair covers, (..., T, 4) and (T, 4) -> (..., T)."""
+    shared = np.minimum(a[..., 2:], b[:, 2:]) - np.maximum(a[..., :2], b[:, :2])
+    shared, whole = np.maximum(shared, 0.0), a[..., 2:] - a[..., :2]
+    areas = np.maximum(whole[..., 0] * whole[..., 1], 1e-9)
+    return np.asarray(shared[..., 0] * shared[..., 1] / areas)
 
 
-def _near(tracks: Tracks, boxes: Float64Array, stamp_ns: int) -> tuple[Indices, Indices]:
+def _near(tracks: Outlook, boxes: Float64Array) -> tuple[Indices, Indices]:
     """Which tracks may have gone on to which boxes without overlap, (K,) rows, (K,) columns."""
     if not len(tracks) or not len(boxes):
         return NONE, NONE
-    predicted = tracks.predicted(stamp_ns)
-    way = np.minimum(_ways(predicted, boxes), _ways(tracks.box, boxes)) / tracks.size[:, None]
-    old = (tracks.box[:, 2:] - tracks.box[:, :2])[:, None]
+    box = tracks.tracks.box
+    way = np.minimum(_ways(tracks.predicted, boxes), _ways(box, boxes)) / tracks.size[:, None]
+    old = (box[:, 2:] - box[:, :2])[:, None]
     new = (boxes[:, 2:] - boxes[:, :2])[None]
     alike = ((old <= ALIKE * new) & (new <= ALIKE * old)).all(axis=2)
     return _best_first(way, alike & (way <= REACH))
@@ -219,6 +230,8 @@ def _ways(a: Float64Array, b: Float64Array) -> Float64Array:
 def _best_first(cost: Float64Array, allowed: NDArray[np.bool_]) -> tuple[Indices, Indices]:
     """Pairs, one to one, the cheapest first: (K,) rows and (K,) columns of (N, M)."""
     rows, columns = allowed.nonzero()
+    if len(rows) < 2:
+        return rows, columns
     pairs: dict[int, int] = {}
     taken: set[int] = set()
     for index in cost[rows, columns].argsort(kind='stable').tolist():
@@ -229,11 +242,13 @@ def _best_first(cost: Float64Array, allowed: NDArray[np.bool_]) -> tuple[Indices
     return np.array(list(pairs), np.intp), np.array(list(pairs.values()), np.intp)
 
 
-def _others(count: int, indices: Indices) -> NDArray[np.bool_]:
-    """Which of `count` are none of the indices, (count,)."""
+def _others(count: int, indices: Indices) -> Indices:
+    """Those of `count` that are none of the indices, which all differ, ascending."""
+    if len(indices) == count:
+        return NONE
     others = np.ones(count, bool)
     others[indices] = False
-    return others
+    return others.nonzero()[0]
 
 
 def _jumped(lost: Tracks, held: Float64Array, found: int, new: Float64Array) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.terms import Terms
@@ -14,9 +14,10 @@ from anonymizer_node.detectors.views import plan_views
 Notice = Callable[[str], None]
 
 
-def load_detectors(
-    settings: Settings, notice: Notice | None = None
-) -> tuple[OnnxDetector | ThoroughDetector, ...]:
+Loaded = OnnxDetector | ThoroughDetector
+
+
+def load_detectors(settings: Settings, notice: Notice | None = None) -> tuple[Loaded, ...]:
     """The detectors that the settings name, verified, loaded and tried once, in their order.
 
     Args:
@@ -29,9 +30,12 @@ def load_detectors(
     return tuple(_loaded(settings, terms, notice) for terms in settings.terms())
 
 
-def _loaded(
-    settings: Settings, terms: Terms, notice: Notice | None
-) -> OnnxDetector | ThoroughDetector:
+def again(detectors: Sequence[Loaded]) -> tuple[Loaded, ...]:
+    """The same detectors for another thread, see `OnnxDetector.again`."""
+    return tuple(detector.again() for detector in detectors)
+
+
+def _loaded(settings: Settings, terms: Terms, notice: Notice | None) -> Loaded:
     planned = plan_views(settings.thoroughness, terms.input_size)
     detector = OnnxDetector(
         resolve(terms.model),

@@ -32,11 +32,16 @@ class ThoroughDetector:
     def __init__(self, detector: OnnxDetector, thoroughness: str) -> None:
         """Args: detector: To run. thoroughness: One of `config.THOROUGHNESS`."""
         self.detector = detector
+        self._thoroughness = thoroughness
         self.model, self.provider = detector.model, detector.provider
         self.family, self.family_reason = detector.family, detector.family_reason
         self.names = detector.names
         self.views = plan_views(thoroughness, detector.input_size, detector.is_fixed)
         self.input_size = max(view.frame_size for view in self.views)
+
+    def again(self) -> ThoroughDetector:
+        """See `OnnxDetector.again`."""
+        return ThoroughDetector(self.detector.again(), self._thoroughness)
 
     @property
     def passed_over(self) -> tuple[str, ...]:

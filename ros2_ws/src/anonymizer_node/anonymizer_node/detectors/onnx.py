@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -121,8 +122,17 @@ class OnnxDetector:
         self._family = FAMILIES[found.family]
         self._outputs, self._classes = list(found.fit.outputs), found.fit.classes
         self._is_half = any(kind == 'tensor(float16)' for _, kind, _ in graph.outputs)
-        how = self._family.preprocessing
-        self._preprocessor = Preprocessor(how, takes.kind, takes.channels_last)
+        self._preprocessor = self._new_preprocessor()
+
+    def again(self) -> OnnxDetector:
+        """The same detector for another thread, with the same session.
+
+        onnxruntime lets several threads run a session at a time; its threads, if it has any of its
+        own, they share. What holds a frame each has for itself.
+        """
+        other = copy(self)
+        other._preprocessor = self._new_preprocessor()
+        return other
 
     def detect(self, frame: Frame, score_threshold: float) -> Detections:
         """See `core.roles.Detector.detect`."""
@@ -208,6 +218,10 @@ class OnnxDetector:
     def is_fixed(self) -> bool:
         """Whether the graph takes one size only."""
         return self._takes.size is not None
+
+    def _new_preprocessor(self) -> Preprocessor:
+        takes = self._takes
+        return Preprocessor(self._family.preprocessing, takes.kind, takes.channels_last)
 
     def _place(self, width: int, height: int, placement: str, input_size: int) -> Letterbox:
         return place(width, height, placement, input_size, self._takes.size, self._stride)

@@ -41,8 +41,8 @@ class MessageCodec:
         return self._codec.measure(self._message, source)
 
     def revisit(self, message: bytes | bytearray, source: str) -> Any:
-        """See `Codec.revisit`; `message` is CDR."""
-        self._open(message)
+        """See `Codec.revisit`; `message` is CDR. It is a copy of it that will be edited."""
+        self._open(bytearray(message))
         return self._codec.revisit(self._message, source)
 
     def redact(self, message: bytes | bytearray, *args: Any) -> Any:

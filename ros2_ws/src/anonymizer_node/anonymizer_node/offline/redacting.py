@@ -32,6 +32,10 @@ AHEAD = 4
 """Messages that are in work or wait to be written."""
 
 
+RAW = 'sensor_msgs/msg/Image'
+"""Is edited in its own bytes."""
+
+
 class Work(NamedTuple):
     """One message of the second pass.
 
@@ -93,6 +97,7 @@ class Redacting:
         self._plans = plans
         self._counts = counts
         self._pipeline = pipeline
+        self._judged = {key for key, item in plans.items() if is_judged(item)}
 
     def done(self, messages: Iterable[Digested], sidecar: Sidecar) -> Generator[Done, None, None]:
         """Every message as it is to be written; waits for the first pass where that is behind.
@@ -104,7 +109,21 @@ class Redacting:
         Raises:
             StaleError: If the records in the sidecar aren't of these messages.
         """
-        return in_order(self._in_step(self._to_do(messages, sidecar)), self._passed, WORKERS, AHEAD)
+        works = self._in_step(self._to_do(messages, sidecar))
+        return in_order(works, self._passed, WORKERS, AHEAD, self._is_small)
+
+    def _is_small(self, work: Work) -> bool:
+        """Whether there is less to do than to hand it to a thread and take it back.
+
+        A message that is copied or dropped; and a raw image that is blacked out, which is done
+        under Python's lock, unless its digest is still to be taken.
+        """
+        planned = self._plans[work.message.topic.key]
+        if planned.topic.key not in self._judged:
+            return not planned.twin
+        if not work.digest or self._pipeline.settings.method != 'blackout':
+            return False
+        return planned.topic.msgtype == RAW
 
     def _in_step(self, works: Iterator[Work]) -> Iterator[Work]:
         """The same, with what is known of its twin in each follower, which waits for that."""
@@ -167,7 +186,7 @@ class Redacting:
             lambda: Joiner(settings.hold_seconds, settings.least_sightings),
         )
         for message, digest in messages:
-            if not is_judged(self._plans[message.topic.key]):
+            if message.topic.key not in self._judged:
                 yield Work(message)
                 continue
             # One without a record is refused below.
@@ -186,7 +205,7 @@ class Redacting:
             return Done(message, None, Outcome('dropped'))
         if planned.twin:
             return self._followed(message, work.twin or Twin(planned.twin))
-        if not is_judged(planned):
+        if message.topic.key not in self._judged:
             refusal = None if planned.asked else refusal_of(self._reader, message, planned.told)
             if refusal is not None:
                 outcome = Outcome('dropped', cause=refusal.cause, reason=refusal.reason)
@@ -209,8 +228,8 @@ class Redacting:
         """An image."""
         ((_, judgement),), (cover,) = record.parts, covers
         codec = MessageCodec(self._reader, message.topic.msgtype)
-        buffer = bytearray(message.data)
-        outcome = self._pipeline.redact(buffer, codec, message.topic.name, judgement, cover)
+        topic = message.topic.name
+        outcome = self._pipeline.redact(message.data, codec, topic, judgement, cover)
         data = _written(outcome, codec, message)
         if planned.action == 'copy' and outcome.cause == 'encoding':
             # Its owner vouches for what can't be read; what can be is anonymised all the same.

@@ -19,7 +19,11 @@ takes longer hangs: in a driver, or on a device that is gone."""
 
 
 def in_order(
-    items: Iterable[Item], work: Callable[[Item], Result], workers: int, ahead: int
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    workers: int,
+    ahead: int,
+    is_small: Callable[[Item], bool] = lambda item: False,
 ) -> Generator[Result, None, None]:
     """What `work` makes of every item, in the order of the items.
 
@@ -33,12 +37,19 @@ def in_order(
         work: Called in threads, several at a time.
         workers: How many threads.
         ahead: How many items may be in work or done before their turn.
+        is_small: Whether an item is less work than to hand it to a thread and take it back. It is
+            done in the thread of the caller, when it is taken.
     """
     pending: deque[Future[Result]] = deque()
     pool = _Pool(work, workers)
     try:
         for item in items:
-            pending.append(pool.submit(item))
+            if not is_small(item):
+                pending.append(pool.submit(item))
+            elif pending:
+                pending.append(_done(work, item))
+            else:
+                yield work(item)
             if len(pending) > ahead:
                 yield pending.popleft().result()
         while pending:
@@ -86,3 +97,13 @@ class _Pool(Generic[Item, Result]):
                 except BaseException as error:  # It is raised where the result is taken.
                     future.set_exception(error)
                 del item, task, future  # Or they'd be kept until the next one comes.
+
+
+def _done(work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """What `work` makes of an item, or raises, to be told in its turn."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(work(item))
+    except BaseException as error:  # As the pool does.
+        future.set_exception(error)
+    return future

@@ -11,7 +11,7 @@ from anonymizer_node import __version__
 from anonymizer_node.core.config import Settings
 from anonymizer_node.core.pipeline import Pipeline
 from anonymizer_node.core.roles import Detector
-from anonymizer_node.detectors.loading import load_detectors
+from anonymizer_node.detectors.loading import again, load_detectors
 from anonymizer_node.formats.bags import BagReader
 from anonymizer_node.offline.code_digest import digest_of_code
 from anonymizer_node.offline.joined import Kind
@@ -20,7 +20,7 @@ from anonymizer_node.offline.report import described
 
 MOST_TEAMS = 4
 MOST_MODEL_BYTES = 1 << 27
-"""Of all sets together; every one holds its models in memory, and as much again to work with."""
+"""Of all sets together; every one may hold its models in memory, and as much again to work with."""
 
 Team = Sequence[Detector]
 
@@ -32,6 +32,8 @@ def load_teams(settings: Settings, notice: Callable[[str], None] | None = None) 
     two threads: a share of every graph runs in one thread only. Where the threads are as many as
     there are cores there is a set more than that, which has work for a core while the other sets
     wait for a frame or for Python's lock. Other processors are given one frame at a time.
+
+    Sets of one thread share what is loaded; those of several have each their own threads.
 
     Args:
         settings: `threads` are shared out among the sets.
@@ -50,7 +52,10 @@ def load_teams(settings: Settings, notice: Callable[[str], None] | None = None) 
     if not all(on_cpu) or size * wanted > MOST_MODEL_BYTES:
         return (load_detectors(settings),)
     spare = settings.threads >= cores() and size * (wanted + 1) <= MOST_MODEL_BYTES
-    return (first, *(load_detectors(each) for _ in range(wanted - 1 + spare)))
+    others = range(wanted - 1 + spare)
+    if each.threads == 1:
+        return (first, *(again(first) for _ in others))
+    return (first, *(load_detectors(each) for _ in others))
 
 
 def cores() -> int:

@@ -12,7 +12,11 @@ import zstandard
 from anonymizer_node.formats.rosbag import metadata, zipped
 from anonymizer_node.formats.rosbag.found import ZIPPED
 from anonymizer_node.formats.rosbag.model import ENDINGS, BagMessage, Packing, Topic
+from anonymizer_node.formats.rosbag.staging import send
 from anonymizer_node.formats.rosbag.storage_writers import STORAGE_WRITERS, StorageWriter
+
+_SENT_BYTES = 1 << 23
+"""So much is written before the disk is told to take it, so that little is left for the end."""
 
 
 class FileSeries:
@@ -50,7 +54,7 @@ class FileSeries:
         self._topics: list[Topic] = []
         self._counts: Counter[int] = Counter()
         self._files: list[metadata.FileSpan] = []
-        self._part = 0
+        self._part = self._sent = 0
         self._compress = zstandard.ZstdCompressor().compress
         self._storage: StorageWriter | None = None
         self._begin_file()
@@ -83,6 +87,11 @@ class FileSeries:
             data = self._compress(bytes(data))
         publish_ns, sequence = (like.publish_ns, like.sequence) if like else (time_ns, 0)
         self.storage.write(topic.key, time_ns, data, publish_ns, sequence)
+        # Of a file that is compressed when it is finished only the result has to be on the disk.
+        due = self.storage.size >= self._sent + _SENT_BYTES
+        if due and self._packing.compression != 'file':
+            send(self._folder / self._files[-1].name, self._sent)
+            self._sent = self.storage.size
         self._files[-1].add(time_ns)
         self._counts[topic.key] += 1
 
@@ -118,6 +127,7 @@ class FileSeries:
         number = f'_{len(self._files)}' if self._packing.numbered or self._files else ''
         name = f'{self._name}{number}{ENDINGS[self._packing.storage]}'
         self._files.append(metadata.FileSpan(name))
+        self._sent = 0
         self._storage = STORAGE_WRITERS[self._packing.storage](
             self._folder / name, self._packing.compression, self._ros_distro
         )

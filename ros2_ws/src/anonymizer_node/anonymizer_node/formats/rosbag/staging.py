@@ -177,6 +177,22 @@ def in_words(size: float) -> str:
     return f'{size / 1000**power:.1f} {("", "kB", "MB", "GB", "TB")[power]}'
 
 
+def send(path: Path, begin: int) -> None:
+    """Have the disk begin to take what a file holds from there on; doesn't wait for it.
+
+    Linux does so for who says that he doesn't need it in memory any more. What isn't on the disk
+    yet stays in memory all the same. It is advice: where it can't be given nothing is lost.
+    """
+    if not hasattr(os, 'posix_fadvise'):
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(descriptor, begin, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
 def sync_tree(folder: Path) -> None:
     """Have all of a folder on the disk, not on its way there."""
     for path in sorted(folder.rglob('*')):
