@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
+import types
+import zlib
 
+import cv2
 import numpy as np
 import pytest
 from samples.detectors import FakeDetector, detections
+from samples.jpegs import exif, jpeg_of, segment, with_segments
 
 from anonymizer_node.core.errors import InputError
-from anonymizer_node.proof.second import Judge, same_person
+from anonymizer_node.proof.frames import Where
+from anonymizer_node.proof.second import Judge, SecondOpinion, same_person
 from anonymizer_node.proof.verify import verify_bag
 
 FACE = (26.0, 12.0, 38.0, 28.0)
@@ -124,3 +130,37 @@ def test_classes_that_do_not_count_are_passed_over(twins):
     detector = FakeDetector(answer=lambda frame: detections(FACE, names=('cat', 'dog')))
     verdict = asked(twins, detector)
     assert verdict.check('second-detector').checked == 0
+
+
+def with_exif(pixels, kind, orientation, order):
+    """An image file that viewers turn."""
+    tiff = exif(b'', order, orientation)
+    if kind == 'jpeg':
+        return with_segments(jpeg_of(pixels), tiff)
+    data = cv2.imencode('.png', pixels)[1].tobytes()
+    body = tiff[len(segment(0xE1, b'Exif\0\0')) :]
+    chunk = struct.pack('>I', len(body)) + b'eXIf' + body
+    return data[:33] + chunk + struct.pack('>I', zlib.crc32(chunk[4:])) + data[33:]
+
+
+@pytest.mark.parametrize('kind', ['jpeg', 'png'])
+@pytest.mark.parametrize('order', ['<', '>'])
+def test_a_picture_that_viewers_turn_is_looked_at_turned_too(kind, order):
+    pixels = np.full((48, 64, 3), 90, np.uint8)
+    pixels[10:26, 20:60] = 200
+
+    def sees_who_stands(frame):
+        """Somebody who is taller than wide, where it is bright."""
+        rows, columns = np.nonzero(frame.pixels[..., 0] > 150)
+        box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        stands = box[3] - box[1] > box[2] - box[0]
+        return detections(box) if stands else detections()
+
+    message = types.SimpleNamespace(data=with_exif(pixels, kind, 6, order), format=kind)
+    opinion = SecondOpinion(judge(FakeDetector(answer=sees_who_stands)))
+    assert not opinion.look(Where('/front', 0, 0), message, message, (), identical=True)
+    (sighting,) = opinion.as_dict()['listed']
+    assert np.abs(np.subtract(sighting['box'], (20, 10, 60, 26))).max() <= 1
+
+    upright = types.SimpleNamespace(data=with_exif(pixels, kind, 1, order), format=kind)
+    assert opinion.look(Where('/front', 1, 0), upright, upright, (), identical=True)

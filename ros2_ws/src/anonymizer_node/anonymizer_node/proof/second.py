@@ -8,7 +8,7 @@ no code of this wing knows how one works.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from anonymizer_node.core.datatypes import Detections, Frame, Region
 from anonymizer_node.core.errors import FrameError
+from anonymizer_node.core.turning import as_stored, merged, upright
 from anonymizer_node.proof.frames import Where
 from anonymizer_node.proof.pictures import bgr_of, outside_of
 from anonymizer_node.proof.raw_images import DEPTH
+from anonymizer_node.proof.second_pictures import orientation_in
 from anonymizer_node.proof.verdict import Check, Failure, Tally
 
 SAME_PERSON = 0.5
@@ -155,11 +157,19 @@ class SecondOpinion:
         return not again.any()
 
     def _seen(self, message: Any) -> Detections:
+        """Whom it sees in a picture as stored, and as viewers show it, if they turn it."""
         pixels = bgr_of(message)
         height, width = pixels.shape[:2]
-        frame = Frame(pixels, 'bgr8', width, height)
-        found = self._judge.detector.detect(frame, self._judge.score_threshold)
+        # Only an image in a file says how it is turned.
+        turn = 1 if hasattr(message, 'encoding') else orientation_in(bytes(message.data))
+        frame = Frame(pixels, 'bgr8', width, height, orientation=turn)
+        found = self._look_at(replace(frame, orientation=1))
+        if turn != 1:
+            found = merged(found, as_stored(self._look_at(upright(frame)), frame))
         return found.of_classes(self._judge.classes)
+
+    def _look_at(self, frame: Frame) -> Detections:
+        return self._judge.detector.detect(frame, self._judge.score_threshold)
 
     def check(self) -> Check:
         """The result. Whoever sees nobody in the input has nothing to say of the output."""

@@ -101,6 +101,20 @@ def other_loss(before: bytes, after: bytes) -> str:
     )
 
 
+def orientation_in(data: bytes) -> int:
+    """How an image file says that it is to be turned, EXIF's number; 1 where it doesn't."""
+    try:
+        file = _png(data) if data.startswith(PNG_START) else _jpeg(data)
+    except FrameError:
+        return 1
+    for kind, body in file.beside:
+        if kind == b'eXIf' or body[:6] == _EXIF:
+            values = _values(body if kind == b'eXIf' else body[6:])
+            said = [sum(item.value) for item in values if item[:4] == _TURN]  # One byte is 0.
+            return said[0] if said and said[0] in range(1, 9) else 1
+    return 1
+
+
 def _foreign(kind: bytes, body: bytes, old: _File) -> str:
     """Why something beside a picture is not from its input, or ''."""
     if (kind, body) in old.beside:
