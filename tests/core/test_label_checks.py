@@ -102,6 +102,29 @@ def test_what_does_not_say_its_byte_order_passes(samples):
     check_byte_order(samples.byteswap()[:, :, None], (0.0, 65535.0), 'mono16')
 
 
+@pytest.mark.parametrize('encoding', ['mono16', 'bayer_rggb16'])
+@pytest.mark.parametrize('period', [2, 4, 20, 40, 160])
+@pytest.mark.parametrize('kind', ['squares', 'stripes', 'waves'])
+def test_patterns_that_repeat_pass(kind, period, encoding):
+    y, x = np.mgrid[:240, :320] * 2 / period
+    squares, stripes = (x // 1 + y // 1) % 2, x // 1 % 2
+    shares = {'squares': squares, 'stripes': stripes, 'waves': np.sin(x * np.pi) / 2 + 0.5}
+    noise = np.random.default_rng(6).normal(0, 100, x.shape)
+    samples = np.clip(shares[kind] * 60000 + noise, 0, 65535).astype('<u2')
+    assert CODEC.decode(message(samples.tobytes(), encoding, 320, 240), '/a', 64).width == 320
+
+
+def test_a_picture_beside_the_same_picture_passes_in_yuv():
+    # As from a stereo camera that looks far, in bad light: the chroma has more noise.
+    random = np.random.default_rng(8)
+    grey = np.repeat(random.integers(0, 256, (240, 80, 1)).astype(np.uint8), 3, axis=2)
+    pixels = np.concatenate([cv2.resize(grey, (320, 240))] * 2, axis=1)
+    samples = np.frombuffer(of_422(pixels, True), np.uint8).reshape(-1, 2).astype(float)
+    samples += random.normal(0, (3, 8), samples.shape)
+    data = np.clip(samples, 0, 255).astype(np.uint8).tobytes()
+    assert CODEC.decode(message(data, 'yuyv', 640, 240), '/a', 64).width == 640
+
+
 @pytest.mark.parametrize('level', [0, 16, 128, 255])
 @pytest.mark.parametrize('noise', [0, 4])
 @pytest.mark.filterwarnings('error')

@@ -129,7 +129,7 @@ def test_no_more_small_items_are_taken_than_may_be_ahead():
     assert taken == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize('error', [ValueError, OSError])
 @pytest.mark.parametrize('is_small', [lambda item: True, lambda item: item > 0])
 def test_what_small_work_raises_is_raised_in_its_turn_and_ends_it(error, is_small):
     begun, held = [], threading.Event()
@@ -148,3 +148,22 @@ def test_what_small_work_raises_is_raised_in_its_turn_and_ends_it(error, is_smal
     with pytest.raises(error):
         next(results)
     assert len(begun) < 20
+
+
+def test_an_interruption_of_small_work_does_not_wait_for_its_turn(monkeypatch):
+    # The one before it hangs.
+    monkeypatch.setattr(stages, 'ENDING_SECONDS', 0.01)
+    held = threading.Event()
+
+    def work(item):
+        if item == 0:
+            held.wait(TIMEOUT)
+            return item
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(in_order(range(9), work, 2, 4, lambda item: item > 0))
+        assert not held.is_set()
+    finally:
+        held.set()

@@ -49,6 +49,20 @@ def test_our_methods_obscure_jpegs(method, quality, sampling):
     assert changed_outside(before, after, regions) == 0
 
 
+@pytest.mark.parametrize('rows', [18, 26, 30])
+def test_a_blur_that_goes_on_at_the_end_of_a_picture_is_none_left_clear(rows):
+    if not jpeg.available():
+        pytest.skip('needs libturbojpeg')
+    # Its last block goes on behind the picture, where the blur would turn flat.
+    random = np.random.default_rng(3)
+    slope = np.linspace(255, 0, rows)[:, None] + random.normal(0, 20, (rows, 64))
+    pixels = np.clip(np.concatenate([np.full((224, 64), 200), slope]), 0, 255).astype(np.uint8)
+    data = jpeg_of(pixels, 'grey', quality=75)
+    done, regions, _ = jpeg.redact(data, [Region(0, 224, 8, 224 + rows)], 'blur', 0.0)
+    before, after = (picture_of(SimpleNamespace(format='', data=item)) for item in (data, done))
+    assert why_visible(before, after, regions, 'blur') == ''
+
+
 def dimmed(patch):
     return (patch * 0.3).astype(np.uint8)
 

@@ -61,6 +61,20 @@ def test_raw_frame_put_back(twins):
     assert failure.stamp_ns == 101_000_000_005
 
 
+@pytest.mark.parametrize('covered', [True, False])
+def test_what_is_held_before_a_covered_lens_changes_nothing(twins, covered):
+    number = twins.find('/front/image_raw', 1)
+    rows = rows_of(twins.message('/front/image_raw', 1))
+    rows[:] = 0
+    rows[10, 3 * 30] = 0 if covered else 1
+    for side in (twins.before, twins.after):
+        message = copy.deepcopy(side[number].message)
+        message.data = rows.tobytes()
+        side[number] = side[number]._replace(message=message)
+    verdict = twins.verdict()
+    assert ('nothing-raw' in verdict.failed()) is not covered
+
+
 def test_jpeg_put_back(twins):
     number = twins.find('/rear/image/compressed', 2)
     twins.after[number] = twins.before[number]

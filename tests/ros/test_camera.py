@@ -552,6 +552,22 @@ def test_a_follower_of_what_may_be_another_camera_is_dropped(camera, node, follo
     assert len(follower._node.published) == 1
 
 
+def test_a_frame_of_when_there_were_several_publishers_says_nothing_later(camera, node, follower):
+    node.type_name = 'sensor_msgs/msg/Image'
+    for stamp, publishers in enumerate(([b'one', b'two'], [b'one']), 1):
+        node.publishers = publishers
+        camera.follow()
+        node.receive(image(stamp))
+        camera.serve()
+    follower._node.receive(depth(1))
+    follower.serve()
+    assert follower._node.published == []
+    assert 'several publishers' in follower.intake.tally().failure.reason
+    follower._node.receive(depth(2))
+    follower.serve()
+    assert len(follower._node.published) == 1
+
+
 def test_a_want_of_memory_while_it_waits_does_not_end_the_worker(follower, monkeypatch):
     def full(*_):
         raise MemoryError

@@ -60,12 +60,14 @@ class Seen(NamedTuple):
         width: Columns, 0 if it failed.
         height: Rows, 0 if it failed.
         regions: Obscured in it; None if it failed.
+        of_several: Whether it may be of another camera than those around it.
     """
 
     stamp_ns: int
     width: int = 0
     height: int = 0
     regions: tuple[Region, ...] | None = None
+    of_several: bool = False
 
     @classmethod
     def of(cls, outcome: Outcome, stamp_ns: int) -> Seen:
@@ -81,7 +83,8 @@ class Twin:
     Attributes:
         topic: Its name, for messages.
         of_several: Whether frames of several cameras may come on its topic or on its follower's:
-            then it says nothing, for those of the same time may be of two of them.
+            then it says nothing, for those of the same time may be of two of them. Nor does a frame
+            that came when that was so, when it is so no longer.
     """
 
     def __init__(self, topic: str, frames: Sequence[Seen] = (), unsure_s: float = UNSURE_S) -> None:
@@ -170,10 +173,7 @@ class Twin:
                 cameras.
         """
         if self.of_several:
-            raise TwinError(
-                f'It or {self.topic!r}, which it follows, has several publishers, so which of '
-                'their images show the same is unknown. Give each camera a topic of its own.'
-            )
+            raise self._of_several()
         if frame.stamp_ns == 0:
             raise TwinError(
                 f'It has no time in its header, so which frame of {self.topic!r} is of the same '
@@ -181,6 +181,8 @@ class Twin:
             )
         boxes = []
         for seen in self._near(frame.stamp_ns):
+            if seen.of_several:
+                raise self._of_several()
             if seen.regions is None:
                 raise TwinError(
                     f'The frame of {self.topic!r} at the same time failed, so what is to be '
@@ -191,6 +193,12 @@ class Twin:
             boxes += [_moved(region, seen, frame, apart_s) for region in seen.regions]
         xyxy = np.array(boxes).reshape(-1, 4)
         return to_regions(xyxy, frame.width, frame.height)
+
+    def _of_several(self) -> TwinError:
+        return TwinError(
+            f'It or {self.topic!r}, which it follows, has several publishers, so which of their '
+            'images show the same is unknown. Give each camera a topic of its own.'
+        )
 
     def _near(self, stamp_ns: int) -> Sequence[Seen]:
         """The frame of this time; or the nearest before and after it, of which one may be absent.

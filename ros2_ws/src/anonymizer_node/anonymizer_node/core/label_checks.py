@@ -2,8 +2,8 @@
 
 Some drivers give samples of 16 bits another byte order than they say, or brightness and chroma
 another place. A detector shown such a picture finds nobody, and whoever reads it rightly sees
-everybody. Pictures are smooth: neighbours differ by less than samples half a row apart. Where that
-holds much better for the label not given, the frame is refused. Noise and flat pictures pass.
+everybody. Pictures are smooth: neighbours differ by less than samples far apart. Where that holds
+much better for the label not given, the frame is refused. Noise, flat pictures and patterns pass.
 """
 
 from __future__ import annotations
@@ -47,9 +47,8 @@ def check_byte_order(samples: NDArray[Any], limits: tuple[float, float], name: s
     rows = _some_rows(samples[:, :, 0])
     if rows.size < _LEAST_TOLD or rows.shape[1] < _LEAST_COLUMNS:
         return
-    apart = rows.shape[1] // 2
-    near, far = _differences(rows, apart)
-    other_near, other_far = _differences(rows.byteswap(), apart)
+    near, far = _differences(rows, reach=2)
+    other_near, other_far = _differences(rows.byteswap(), reach=2)
     if near * other_far > ROUGHER * other_near * far:
         raise FrameError(
             f'The samples of this {name} image look as if their bytes were in the other order: no '
@@ -71,9 +70,8 @@ def check_luma(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], name: str) ->
     bright, coloured = (_some_rows(plane.reshape(len(plane), -1)) for plane in (luma, chroma))
     if bright.size < _LEAST_TOLD or bright.shape[1] < _LEAST_COLUMNS:
         return
-    apart = bright.shape[1] // 4 * 2  # Even, so that U is compared with U.
-    near, far = _differences(bright, apart)
-    other_near, other_far = _differences(coloured, apart)
+    near, far = _differences(bright)
+    other_near, other_far = _differences(coloured, kinds=2)  # U is compared with U.
     rough = near * other_far > ROUGHER * other_near * far
     swapped = rough and other_far > max(far, _LEAST_CHROMA)
     # What has no colours is flat in both kinds of chroma.
@@ -91,10 +89,20 @@ def _some_rows(samples: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(samples[:: max(1, samples.size // _LOOKED_AT)])
 
 
-def _differences(rows: NDArray[Any], apart: int) -> tuple[float, float]:
-    """Mean difference of neighbours in a row, and of samples that far apart."""
+def _differences(rows: NDArray[Any], kinds: int = 1, reach: int = 1) -> tuple[float, float]:
+    """Mean difference of neighbours in a row, and of samples anywhere in it.
+
+    Half a row apart would be some periods of a pattern, or the same place in both halves of a
+    stereo picture.
+
+    Args:
+        rows: (rows, columns).
+        kinds: Samples of so many kinds come in turn; those anywhere are compared with their like.
+        reach: How far apart neighbours may be. The distance counts at which they are most alike:
+            in a mosaic, or in stripes, not the next one is.
+    """
     values = rows.astype(np.int32)
-    return (
-        float(np.abs(values[:, 1:] - values[:, :-1]).mean()),
-        float(np.abs(values[:, apart : 2 * apart] - values[:, :apart]).mean()),
-    )
+    near = min(float(np.abs(values[:, by:] - values[:, :-by]).mean()) for by in range(1, reach + 1))
+    turns = values.reshape(len(values), -1, kinds)
+    anywhere = np.random.default_rng(0).permutation(turns.shape[1])
+    return near, float(np.abs(turns[:, anywhere] - turns).mean())

@@ -230,7 +230,7 @@ class Pipeline:
             return None, state.tracker.carry(frame.stamp_ns, hold_seconds)
         found = self._found(frame, asked)
         boxes = asked.to_cover(frame, found)
-        state.detected(frame, asked)
+        state.detected(frame, asked, is_from_one)
         return Detections.joined(found), state.tracker.update(frame.stamp_ns, boxes, hold_seconds)
 
     def _found(self, frame: Frame, asked: Asked) -> list[Detections]:

@@ -45,9 +45,10 @@ class Source:
         self._last = None  # Should the detector fail now, the next frame is due too.
         return True
 
-    def detected(self, frame: Frame, asked: Asked) -> None:
+    def detected(self, frame: Frame, asked: Asked, is_from_one: bool) -> None:
         """The detectors have judged a frame."""
-        self._last = _alike(frame, asked)
+        # If it may be another camera's, it says nothing of the next one, whoever sends that.
+        self._last = _alike(frame, asked) if is_from_one else None
         self._passed_over = 0
         self._detected_ns = frame.stamp_ns
 

@@ -38,7 +38,8 @@ def in_order(
         workers: How many threads.
         ahead: How many items may be in work or done before their turn.
         is_small: Whether an item is less work than to hand it to a thread and take it back. It is
-            done in the thread of the caller, when it is taken.
+            done in the thread of the caller, when it is taken; what interrupts that is raised at
+            once.
     """
     pending: deque[Future[Result]] = deque()
     pool = _Pool(work, workers)
@@ -104,6 +105,6 @@ def _done(work: Callable[[Item], Result], item: Item) -> Future[Result]:
     future: Future[Result] = Future()
     try:
         future.set_result(work(item))
-    except BaseException as error:  # As the pool does.
+    except Exception as error:  # But not what interrupts the caller: its turn may never come.
         future.set_exception(error)
     return future

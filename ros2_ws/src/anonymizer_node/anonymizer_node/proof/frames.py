@@ -175,14 +175,15 @@ class FrameChecks:
             self._black.seen(_not_black(where, before, after))
             return 1.0
         raw = where.failure(f'equals its input, with {len(statement.regions)} regions stated')
-        self._raw.seen(raw if identical else None)
         self._regions += len(statement.regions)
         try:
             old, new = (picture.result() for picture in pictures)
         except FrameError as error:
+            self._raw.seen(raw if identical else None)
             self._outside.seen(where.failure(str(error)))
             self._obscured.seen(where.failure(str(error)))
             return 0.0
+        self._raw.seen(raw if identical and not _shows_nothing(new, statement.regions) else None)
         self._compare(where, old, new, statement)
         return 1 - float(outside_of(statement.regions, old.width, old.height).mean())
 
@@ -238,6 +239,16 @@ class FrameChecks:
 
 def _replaced(statement: Statement) -> bool:
     return statement.status == 'blacked_out'
+
+
+def _shows_nothing(picture: Picture, regions: Sequence[Region]) -> bool:
+    """Whether each region has one value: before a covered lens there is nothing to obscure."""
+    patches = (
+        layer.pixels[region.y0 : region.y1, region.x0 : region.x1]
+        for layer in picture.layers
+        for region in regions
+    )
+    return all(patch.size and (patch == patch[:1, :1]).all() for patch in patches)
 
 
 def _said_to_be_flat(statement: Statement) -> Sequence[Region]:

@@ -304,7 +304,8 @@ def _dark(layer: Layer, brightest: int) -> NDArray[np.bool_]:
 def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, levels: float) -> str:
     """Which side's outermost row or column isn't obscured like the next one, or ''.
 
-    Only where the input has a change there: a plain wall has none to hide.
+    Only where the input has a change there: a plain wall has none to hide. And not where a blur
+    goes on as it came, at a picture's end that is none of a JPEG's blocks.
     """
     was, now, by = cut(old, part), cut(new, part), new.apart
     sides = (
@@ -314,11 +315,13 @@ def _side_left_clear(old: Layer, new: Layer, part: Region, region: Region, level
         ('right', part.x1 == region.x1, 1, -1, -1 - by),
     )
     for name, ours, axis, last, next_to_last in sides:
-        if not ours or now.shape[axis] <= by:
+        thick = now.shape[axis]
+        if not ours or thick <= by:
             continue
         outer, inner = now.take(last, axis), now.take(next_to_last, axis)
         original = was.take(last, axis)
-        unlike = np.abs(outer - inner).mean() > levels
+        further = now.take(last + 2 * (next_to_last - last), axis) if thick > 2 * by else inner
+        unlike = min(np.abs(outer - one).mean() for one in (inner, 2 * inner - further)) > levels
         if unlike and np.abs(outer - original).mean() < np.abs(inner - original).mean():
             return name
     return ''

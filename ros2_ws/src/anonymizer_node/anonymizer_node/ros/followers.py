@@ -44,7 +44,7 @@ class Twins:
         """
         twin = self._of(topic)
         twin.of_several = of_several
-        twin.add(Seen.of(outcome, at_ns))
+        twin.add(Seen.of(outcome, at_ns)._replace(of_several=of_several))
 
     def is_due(self, follower: str, topic: str, message: Any, waited_s: float) -> bool:
         """Whether a follower's oldest frame need not wait any longer.
