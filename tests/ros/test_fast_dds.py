@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
@@ -111,6 +112,14 @@ def test_lock_that_is_a_link_is_not_followed(tmp_path):
 
     assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 0
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_pipe_in_place_of_a_lock_is_neither_waited_for_nor_removed(tmp_path):
+    (tmp_path / SEGMENT).write_bytes(bytes(1000))
+    os.mkfifo(tmp_path / f'{SEGMENT}_el')
+
+    assert remove_abandoned_segments(tmp_path, older_than_s=0.0) == 0
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_without_shared_memory_there_is_nothing_to_remove(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 import time
 from collections.abc import Mapping
 from importlib import metadata
@@ -87,8 +88,11 @@ def remove_abandoned_segments(
 
 
 def _remove_if_abandoned(lock: Path) -> int:
-    descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW)
+    # Anybody may put a pipe there, whose opening would be waited for.
+    descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return 0
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         segment = lock.with_name(lock.name[: -len('_el')])
         size = 0
